@@ -1,0 +1,47 @@
+"""Time, passed in wherever it is needed, so that it can run faster or stand still."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where seconds come from."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long by this clock."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock; ``speed`` makes its waits shorter and its time run faster, by that factor."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
+        self._start = time.time()
+        self._monotonic = time.monotonic()
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+        return self._start + (time.monotonic() - self._monotonic) * self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait ``seconds`` of this clock's time."""
+        await asyncio.sleep(seconds / self._speed)
+
+
+def api_time(seconds: float) -> str:
+    """Seconds since 1970 as the API writes dates: ``20180221T13:05:09Z``."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y%m%dT%H:%M:%SZ")
+
+
+def from_api_time(text: str) -> float:
+    """The seconds since 1970 of a date as the API writes it. Raises ValueError for other texts."""
+    return datetime.strptime(text, "%Y%m%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()

@@ -1,0 +1,80 @@
+"""What a message gets to work with: the services of the server, its caller and its task."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from xapi_async.hypervisor.driver import Hypervisor
+from xapi_async.objects.clock import Clock
+from xapi_async.objects.store import Store
+from xapi_async.storage.driver import Storage
+
+
+@dataclass
+class Services:
+    """What all calls of one server share."""
+
+    store: Store
+    clock: Clock
+    rng: random.Random
+    hypervisor: Hypervisor
+    storage: Storage
+
+
+class Caller(Protocol):
+    """Who calls. session: the reference of the session, empty where a call takes none."""
+
+    session: str
+    user_name: str
+    is_superuser: bool
+
+    def may(self, permission: str) -> bool:
+        """Whether the caller's roles have a permission, such as ``vm.start``."""
+        ...
+
+
+class Task(Protocol):
+    """The task a call runs under. ref: its reference, as put into current_operations."""
+
+    ref: str
+
+    async def progress(self, value: float) -> None:
+        """Say how far the work is, from 0 to 1."""
+        ...
+
+    def cancellable(self) -> AbstractAsyncContextManager[None]:
+        """A stretch of work that a cancel may stop: it is then left with TASK_CANCELLED [task]."""
+        ...
+
+    def check(self) -> None:
+        """Raise TASK_CANCELLED [task] if the task was cancelled."""
+        ...
+
+
+@dataclass
+class Context:
+    """What one call gets."""
+
+    services: Services
+    caller: Caller
+    task: Task
+
+    @property
+    def store(self) -> Store:
+        """The objects."""
+        return self.services.store
+
+
+Handler = Callable[..., Awaitable[Any]]
+"""An explicit message: ``async def start(ctx, vm, start_paused, force)``, parameters as the API names them,
+already checked to be of their types. It returns the result, or raises ApiError."""
+
+Handlers = Mapping[str, Handler]
+"""By wire name: ``{"VM.start": start}``."""
+
+Background = Callable[[Services], Awaitable[None]]
+"""Work that goes on as long as the server runs; it ends by being cancelled."""
