@@ -25,6 +25,14 @@ class Services:
     storage: Storage
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a call came from. address: the client's; is_local: over the trusted local socket."""
+
+    address: str = ""
+    is_local: bool = False
+
+
 class Caller(Protocol):
     """Who calls. session: the reference of the session, empty where a call takes none."""
 
@@ -62,6 +70,7 @@ class Context:
     services: Services
     caller: Caller
     task: Task
+    origin: Origin = Origin()
 
     @property
     def store(self) -> Store:

@@ -1,0 +1,87 @@
+"""A call and its outcome, as they pass between the wire and the dispatcher.
+
+The wire hands over parameters as plain Python values: ``str``, ``int``, ``float``, ``bool``, ``None``,
+``list``, ``dict`` with text keys, and :class:`DateTime`. It gets back a value with its API type, which
+it encodes; the record of an object may come as the live object itself, so that its encoded form can
+be kept with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.language import ApiClass
+from xapi_async.datamodel.types import ApiType, Scalar
+from xapi_async.objects.entity import Entity
+from xapi_async.operations.context import Origin
+
+
+class DateTime(str):
+    """A date as it came over the wire, told apart from an ordinary string."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Call:
+    """A call as it arrived.
+
+    method: the name as sent. params: all of them, the session included. origin: where it came from.
+    subtask_of, task_id, task_other_config: what the request's headers ask of the task it makes.
+    """
+
+    method: str
+    params: Sequence[Any]
+    origin: Origin
+    subtask_of: str | None = None
+    task_id: str | None = None
+    task_other_config: Mapping[str, str] = field(default_factory=dict)
+
+
+class Success(NamedTuple):
+    """The value of a call. bare: XML-RPC sends it without the usual envelope."""
+
+    type: ApiType[Any]
+    value: Any
+    bare: bool = False
+
+
+class Failure(NamedTuple):
+    """The error of a call."""
+
+    error: ApiError
+
+
+Outcome = Success | Failure
+
+
+class Event(NamedTuple):
+    """One event of event.from or event.next. snapshot: the object; None where the event has none."""
+
+    id: int
+    timestamp: str
+    cls: type[ApiClass]
+    operation: str
+    ref: str
+    snapshot: Entity | Mapping[str, Any] | None
+
+
+class EventBatch(NamedTuple):
+    """The result of event.from. valid_ref_counts: lower-case class names and how many objects each has."""
+
+    events: Sequence[Event]
+    valid_ref_counts: Mapping[str, int]
+    token: str
+
+
+EVENT_BATCH: Scalar[Any] = Scalar("event batch")
+"""The type of an :class:`EventBatch`: {events, valid_ref_counts, token}; its counts are typed integers (<i4>)."""
+
+EVENT_LIST: Scalar[Any] = Scalar("event list")
+"""The type of a list of :class:`Event`, the result of event.next."""
+
+ANY: Scalar[Any] = Scalar("any")
+"""A plain value sent by the type Python gives it, as system.isAlive answers."""
