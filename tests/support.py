@@ -35,6 +35,8 @@ class Superuser:
 
     session = "OpaqueRef:00000000-0000-4000-8000-000000000001"
     user_name = "root"
+    user_sid = ""
+    is_pool = False
     is_superuser = True
 
     def may(self, permission: str) -> bool:

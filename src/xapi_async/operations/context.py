@@ -34,11 +34,17 @@ class Origin:
 
 
 class Caller(Protocol):
-    """Who calls. session: the reference of the session, empty where a call takes none."""
+    """Who calls. session: the reference of the session, empty where a call takes none.
+
+    user_name: as logged in. user_sid: the directory's identifier, empty for local accounts.
+    is_superuser: may do everything. is_pool: another host of the pool.
+    """
 
     session: str
     user_name: str
+    user_sid: str
     is_superuser: bool
+    is_pool: bool
 
     def may(self, permission: str) -> bool:
         """Whether the caller's roles have a permission, such as ``vm.start``."""

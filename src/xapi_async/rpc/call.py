@@ -31,6 +31,7 @@ class Call:
 
     method: the name as sent. params: all of them, the session included. origin: where it came from.
     subtask_of, task_id, task_other_config: what the request's headers ask of the task it makes.
+    text_checked: whether the way it came already rules out characters that XML cannot carry.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Call:
     subtask_of: str | None = None
     task_id: str | None = None
     task_other_config: Mapping[str, str] = field(default_factory=dict)
+    text_checked: bool = False
 
 
 class Success(NamedTuple):

@@ -1,0 +1,436 @@
+"""The dispatcher: from a call to its handler, with every check a call has to pass, in the API's order.
+
+One table, made at start-up, leads from each wire name, in each spelling, to what answers it. Reading
+messages are answered on the spot; everything else is a coroutine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from xapi_async.datamodel import derive
+from xapi_async.datamodel.classes import CLASSES
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.language import NOTHING, ApiClass, Message
+from xapi_async.datamodel.types import STRING, STRING_SET, Ref
+from xapi_async.objects.entity import new_uuid
+from xapi_async.operations.context import Caller, Context, Handler, Handlers, Origin, Services
+from xapi_async.rpc import convert, implicit
+from xapi_async.rpc.call import ANY, Call, Failure, Outcome, Success
+from xapi_async.rpc.roles import denied, permission_name
+from xapi_async.rpc.tasks import RunningTask, Tasks
+
+log = logging.getLogger(__name__)
+
+ALIVE = "system.isAlive:"
+LIST_METHODS = "system.listMethods"
+EXTENSIONS = "host.call_extension"
+_TASKLESS_CLASSES = frozenset({"task", "event", "session"})
+
+
+class Sessions(Protocol):
+    """Who is logged in; see :mod:`xapi_async.rpc.sessions`."""
+
+    def caller(self, ref: str) -> Caller:
+        """The caller behind a session. Raises SESSION_INVALID [ref]."""
+        ...
+
+
+class Audit(Protocol):
+    """Where calls are noted; see :mod:`xapi_async.rpc.audit`."""
+
+    def __call__(self, caller: Caller, entry: Entry, params: Mapping[str, Any], error: ApiError | None) -> None:
+        """Note a call and how it ended."""
+        ...
+
+
+@dataclass(slots=True)
+class Entry:
+    """What answers to a name.
+
+    read answers on the spot; handler is a coroutine function; neither: not built yet.
+    key_permissions: permissions of the map keys that have their own.
+    """
+
+    cls: type[ApiClass]
+    message: Message
+    name: str
+    permission: str
+    converters: tuple[convert.Converter, ...]
+    mandatory: int
+    read: implicit.Read | None = None
+    handler: Handler | None = None
+    key_permissions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the message is one that is not built yet."""
+        return self.read is None and self.handler is None and not self.message.removed
+
+    @property
+    def has_task(self) -> bool:
+        """Whether its synchronous form shows a task while it runs."""
+        return self.message.has_async and self.cls.FACTS.name not in _TASKLESS_CLASSES
+
+
+class NoTask:
+    """The task of a call that shows none."""
+
+    def __init__(self, label: str) -> None:
+        self.ref = f"DummyRef:|{new_uuid()}|{label}"
+
+    async def progress(self, value: float) -> None:
+        """Nobody sees it."""
+
+    def check(self) -> None:
+        """Nobody can cancel it."""
+
+    def cancellable(self) -> _Uncancellable:
+        """Nobody can cancel it."""
+        return _Uncancellable()
+
+
+class _Uncancellable:
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, *exc: object) -> None:
+        return None
+
+
+class Nobody:
+    """The caller of a message that takes no session."""
+
+    session = ""
+    user_name = ""
+    user_sid = ""
+    is_superuser = False
+    is_pool = False
+
+    def may(self, permission: str) -> bool:
+        """Nothing."""
+        return False
+
+
+def _no_audit(caller: Caller, entry: Entry, params: Mapping[str, Any], error: ApiError | None) -> None:
+    return None
+
+
+class Dispatcher:
+    """Answers calls.
+
+    handlers: the explicit messages that are built, and implicit ones with behaviour of their own.
+    statics: implicit readers that replace the generic ones, by wire name.
+    emergency: gives the error that answers all but emergency calls, or None.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        sessions: Sessions,
+        tasks: Tasks,
+        handlers: Handlers,
+        *,
+        readers: Mapping[str, implicit.Read] | None = None,
+        audit: Audit = _no_audit,
+        result_types: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._services = services
+        self._sessions = sessions
+        self._tasks = tasks
+        self._audit = audit
+        self._result_types = result_types or {}
+        self._entries = {entry.name: entry for entry in _entries(services, handlers, readers or {})}
+        self._table = _table(self._entries, self)
+        self._names = tuple(self._entries)
+        self._background: set[asyncio.Task[None]] = set()
+
+    # What others ask of it
+
+    def call(self, call: Call) -> Outcome | Awaitable[Outcome]:
+        """Answer a call: at once where it only reads, else by something to await."""
+        try:
+            if not call.text_checked:
+                convert.check_text(call.params)
+            answer = self._table.get(call.method)
+            if answer is None:
+                return self._unlisted(call)
+            return answer(call)
+        except ApiError as error:
+            return Failure(error)
+        except Exception as error:
+            return Failure(internal_error(call.method, error))
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything that can be called, by its dotted name."""
+        return iter(self._entries.values())
+
+    def missing(self) -> list[str]:
+        """The messages that are not built yet."""
+        return sorted(entry.name for entry in self._entries.values() if entry.is_missing)
+
+    async def drain(self) -> None:
+        """Wait for the work behind asynchronous calls."""
+        while self._background:
+            await asyncio.wait(self._background)
+
+    async def stop(self) -> None:
+        """End the work behind asynchronous calls; their tasks fail."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    # One call
+
+    def answer_read(self, entry: Entry) -> Callable[[Call], Outcome]:
+        """The function that answers a reading message, complete with its checks."""
+        read, result_type, name = entry.read, entry.message.result, entry.name
+        assert read is not None  # only reading entries come here
+        expected, converters, permission = entry.mandatory + 1, entry.converters, entry.permission
+        caller_of = self._sessions.caller
+
+        if len(converters) == 1 and _takes_text(entry):
+            # Most calls there are: one parameter, which is a text.
+            def answer_one(call: Call) -> Outcome:
+                params = call.params
+                if len(params) != expected:
+                    raise _count_mismatch(name, expected - 1, len(params) - 1)
+                session, ref = params
+                if type(ref) is not str:
+                    converters[0](ref)
+                caller = caller_of(_session_text(session))
+                if not caller.is_superuser and not caller.may(permission):
+                    raise denied(permission)
+                return Success(result_type, read(ref))
+
+            return answer_one
+
+        def answer(call: Call) -> Outcome:
+            params = call.params
+            if len(params) != expected:
+                raise _count_mismatch(name, expected - 1, len(params) - 1)
+            args = [convert_param(param) for convert_param, param in zip(converters, params[1:], strict=True)]
+            caller = caller_of(_session_text(params[0]))
+            if not caller.is_superuser and not caller.may(permission):
+                raise denied(permission)
+            return Success(result_type, read(*args))
+
+        return answer
+
+    def answer_handled(self, entry: Entry, *, is_async: bool) -> Callable[[Call], Outcome | Awaitable[Outcome]]:
+        """The function that answers any other message."""
+
+        def answer(call: Call) -> Outcome | Awaitable[Outcome]:
+            args = _arguments(entry, call)
+            caller = self._caller(entry, call)
+            if entry.message.removed:
+                raise ApiError("MESSAGE_REMOVED")
+            if is_async:
+                if not entry.message.has_async:
+                    raise ApiError("Fault", f"{entry.name} has no asynchronous form")
+                return self._start(entry, caller, args, call)
+            return self._run(entry, caller, args, call)
+
+        return answer
+
+    def _caller(self, entry: Entry, call: Call) -> Caller:
+        if not entry.message.takes_session:
+            return Nobody()
+        caller = self._sessions.caller(_session_text(call.params[0]))
+        if entry.message.pool_internal and not caller.is_pool:
+            raise ApiError("INTERNAL_ERROR", f"{entry.name} is for hosts of the pool only")
+        return caller
+
+    async def _run(self, entry: Entry, caller: Caller, args: list[Any], call: Call) -> Outcome:
+        error: ApiError | None = None
+        try:
+            value = await self._run_synchronous(entry, caller, args, call)
+            return Success(self._result_types.get(entry.name, entry.message.result), value)
+        except ApiError as failure:
+            error = failure
+        except Exception as bug:
+            error = internal_error(entry.name, bug)
+        finally:
+            self._note(entry, caller, args, error)
+        return Failure(error)
+
+    async def _run_synchronous(self, entry: Entry, caller: Caller, args: list[Any], call: Call) -> Any:
+        self._assert_allowed(entry, caller, args)
+        handler = _built(entry)
+        if not entry.has_task:
+            return await handler(Context(self._services, caller, NoTask(entry.name), call.origin), *args)
+        task = await self._tasks.begin(call.method, caller, call)
+        try:
+            return await handler(Context(self._services, caller, task, call.origin), *args)
+        finally:
+            if task.ref != call.task_id:  # a task that the request's headers name outlives the call
+                await asyncio.shield(self._tasks.forget(task))
+
+    async def _start(self, entry: Entry, caller: Caller, args: list[Any], call: Call) -> Outcome:
+        task = await self._tasks.begin(call.method, caller, call)
+        work = asyncio.create_task(self._work(entry, caller, args, task, call.origin), name=call.method)
+        self._background.add(work)
+        work.add_done_callback(self._background.discard)
+        return Success(Ref("task"), task.ref)
+
+    async def _work(self, entry: Entry, caller: Caller, args: list[Any], task: RunningTask, origin: Origin) -> None:
+        error: ApiError | None = None
+        try:
+            self._assert_allowed(entry, caller, args)
+            value = await _built(entry)(Context(self._services, caller, task, origin), *args)
+            await self._tasks.succeed(task, self._result_types.get(entry.name, entry.message.result), value)
+        except ApiError as failure:
+            error = failure
+        except asyncio.CancelledError:
+            error = ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
+        except Exception as bug:
+            error = internal_error(entry.name, bug)
+        if error is not None:
+            await self._tasks.fail(task, error)
+        self._note(entry, caller, args, error)
+
+    def _assert_allowed(self, entry: Entry, caller: Caller, args: list[Any]) -> None:
+        if not entry.message.takes_session or caller.is_superuser:
+            return
+        permission = entry.permission
+        if entry.key_permissions and len(args) > 1:
+            permission = key_permission(entry.key_permissions, args[1]) or permission
+        if not caller.may(permission):
+            raise denied(permission)
+
+    def _note(self, entry: Entry, caller: Caller, args: list[Any], error: ApiError | None) -> None:
+        if error is not None:
+            log.info("%s refused: %s", entry.name, error.code)
+        names = (param.name for param in entry.message.params)
+        self._audit(caller, entry, dict(zip(names, args, strict=False)), error)
+
+    # Names that are not in the datamodel
+
+    def _unlisted(self, call: Call) -> Outcome:
+        if call.method == LIST_METHODS:
+            return Success(STRING_SET, self._names, bare=True)
+        if call.method.startswith(ALIVE):
+            if not call.params:
+                raise ApiError("INTERNAL_ERROR", f"{ALIVE} takes a parameter")
+            return Success(ANY, call.params[0])
+        method = call.method.removeprefix("Async.")
+        if call.params:
+            caller = self._sessions.caller(_session_text(call.params[0]))
+            if not caller.is_superuser and not caller.may(EXTENSIONS):
+                raise denied(EXTENSIONS)
+        raise ApiError("MESSAGE_METHOD_UNKNOWN", method)
+
+
+def internal_error(name: str, bug: Exception) -> ApiError:
+    """The failure that a bug becomes: a reference to the log, where its traceback is."""
+    reference = next(_bug_numbers)
+    log.error("bug %d in %s", reference, name, exc_info=bug)
+    return ApiError("INTERNAL_ERROR", f"{type(bug).__name__}: {bug} (logged as bug {reference})")
+
+
+_bug_numbers = itertools.count(1)
+
+
+def key_permission(key_permissions: Mapping[str, str], key: str) -> str | None:
+    """The permission of a protected map key; a declared key that ends in ``*`` is a prefix. None: not protected."""
+    for declared, permission in key_permissions.items():
+        if declared == key or (declared.endswith("*") and key.startswith(declared[:-1])):
+            return permission
+    return None
+
+
+def _session_text(session: Any) -> str:
+    if type(session) is not str:
+        raise ApiError("INTERNAL_ERROR", "the session is not a string")
+    return session
+
+
+def _takes_text(entry: Entry) -> bool:
+    param_type = entry.message.params[0].type
+    return param_type == STRING or isinstance(param_type, Ref)
+
+
+def _count_mismatch(name: str, expected: int, received: int) -> ApiError:
+    return ApiError("MESSAGE_PARAMETER_COUNT_MISMATCH", name, expected, received)
+
+
+def _built(entry: Entry) -> Handler:
+    if entry.handler is None:
+        raise ApiError("NOT_IMPLEMENTED", entry.name)
+    return entry.handler
+
+
+def _arguments(entry: Entry, call: Call) -> list[Any]:
+    """The parameters without the session, counted, converted and completed by defaults."""
+    skip = 1 if entry.message.takes_session else 0
+    received, declared = len(call.params) - skip, entry.message.params
+    if received < entry.mandatory or (received > entry.mandatory and entry.mandatory == len(declared)):
+        raise _count_mismatch(call.method.removeprefix("Async."), entry.mandatory, received)
+    if entry.message.removed:
+        return []
+    sent = call.params[skip : skip + len(declared)]
+    args = [convert_param(param) for convert_param, param in zip(entry.converters, sent, strict=False)]
+    args.extend(param.default for param in declared[len(args) :])
+    return args
+
+
+def _entries(services: Services, handlers: Handlers, readers: Mapping[str, implicit.Read]) -> Iterator[Entry]:
+    for cls in CLASSES:
+        for message in derive.messages(cls):
+            yield _entry(services, cls, message, handlers, readers)
+
+
+def _entry(
+    services: Services,
+    cls: type[ApiClass],
+    message: Message,
+    handlers: Handlers,
+    readers: Mapping[str, implicit.Read],
+) -> Entry:
+    name = f"{cls.FACTS.name}.{message.name}"
+    is_constructor = message.kind == "implicit" and message.name == "create"
+    permission = permission_name(cls.FACTS.name, message.name)
+    entry = Entry(
+        cls=cls,
+        message=message,
+        name=name,
+        permission=permission,
+        converters=(convert.constructor(cls),)
+        if is_constructor
+        else tuple(convert.converter(param.type) for param in message.params),
+        mandatory=sum(param.default is NOTHING for param in message.params),
+        key_permissions={key: f"{permission}/key:{key.lower()}" for key in message.map_key_roles},
+    )
+    if message.removed:
+        return entry
+    if name in readers:
+        entry.read = readers[name]
+    elif name in handlers:
+        entry.handler = handlers[name]
+    elif message.kind != "explicit":
+        entry.read = implicit.reader(services.store, cls, message)
+        entry.handler = implicit.writer(cls, message)
+    return entry
+
+
+def _table(
+    entries: Mapping[str, Entry], dispatcher: Dispatcher
+) -> dict[str, Callable[[Call], Outcome | Awaitable[Outcome]]]:
+    """Every spelling of every name, to the function that answers it."""
+    table: dict[str, Callable[[Call], Outcome | Awaitable[Outcome]]] = {}
+    for name, entry in entries.items():
+        answer: Callable[[Call], Outcome | Awaitable[Outcome]]
+        if entry.read is not None:
+            answer = dispatcher.answer_read(entry)
+        else:
+            answer = dispatcher.answer_handled(entry, is_async=False)
+        for spelling in (name, name.replace(".", "_", 1)):
+            table[spelling] = answer
+            if entry.message.takes_session:
+                table[f"Async.{spelling}"] = dispatcher.answer_handled(entry, is_async=True)
+    return table

@@ -1,0 +1,180 @@
+"""The old event interface: ``event.register``, ``unregister``, ``next`` and ``get_current_id``.
+
+Every change is an event of its own in one queue common to all; each session has a position in it.
+Nothing is queued that no session wants when it happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import orjson
+
+from xapi_async.datamodel.classes import Pool
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.objects.clock import Clock
+from xapi_async.objects.entity import Entity, frozen_copy
+from xapi_async.objects.history import Change
+from xapi_async.objects.store import Store
+from xapi_async.operations.context import Context, Handlers
+from xapi_async.rpc.call import Event
+from xapi_async.rpc.events import EventSettings, LogoutHook
+from xapi_async.rpc.subscriptions import Subscription, parse
+
+
+@dataclass
+class _Follower:
+    """What one session subscribed to, and how far it has read."""
+
+    elements: list[str] = field(default_factory=list)
+    position: int = 0
+    subscription: Subscription = field(default_factory=lambda: parse(()))
+    lost: bool = False
+
+    def subscribe(self, elements: list[str]) -> None:
+        self.elements = elements
+        self.subscription = parse(elements)
+
+
+class _Queued(NamedTuple):
+    event: Event
+    size: int
+
+
+class EventQueue:
+    """Answers the calls of the old event interface."""
+
+    def __init__(self, store: Store, clock: Clock, sessions: LogoutHook, settings: EventSettings) -> None:
+        self._store = store
+        self._clock = clock
+        self._sessions = sessions
+        self._settings = settings
+        self._followers: dict[str, _Follower] = {}
+        self._queue: deque[_Queued] = deque()
+        self._size = 0
+        self._next_id = 0
+        self._arrived = asyncio.Event()
+        store.listen(self._on_commit)
+
+    def handlers(self) -> Handlers:
+        """The messages answered here."""
+        return {
+            "event.register": self._register,
+            "event.unregister": self._unregister,
+            "event.next": self._next,
+            "event.get_current_id": self._get_current_id,
+        }
+
+    async def run(self) -> None:
+        """Send heartbeats, until cancelled."""
+        while True:
+            await self._clock.sleep(self._settings.heartbeat_seconds)
+            for pool in self._store.all(Pool):
+                self._append("mod", Pool, pool.ref, pool)
+
+    async def _register(self, ctx: Context, classes: Sequence[str]) -> None:
+        follower = self._follower(ctx.caller.session)
+        follower.subscribe([*follower.elements, *classes])
+
+    async def _unregister(self, ctx: Context, classes: Sequence[str]) -> None:
+        follower = self._follower(ctx.caller.session)
+        gone = {name.lower() for name in classes}
+        follower.subscribe([name for name in follower.elements if name.lower() not in gone])
+
+    async def _get_current_id(self, ctx: Context) -> int:
+        return self._next_id
+
+    async def _next(self, ctx: Context) -> list[Event]:
+        session = ctx.caller.session
+        follower = self._followers.get(session)
+        if follower is None:
+            raise ApiError("SESSION_NOT_REGISTERED", f"trackid={_track_id(session)}")
+        ended = False
+
+        def logout() -> None:
+            nonlocal ended
+            ended = True
+            self._wake()
+
+        unhook = self._sessions.on_logout(session, logout)
+        try:
+            while True:
+                if ended:
+                    raise ApiError("SESSION_INVALID", session)
+                found = self._read(follower)
+                if found:
+                    return found
+                await self._arrived.wait()
+        finally:
+            unhook()
+
+    def _follower(self, session: str) -> _Follower:
+        follower = self._followers.get(session)
+        if follower is None:
+            follower = self._followers[session] = _Follower(position=self._next_id)
+            self._sessions.on_logout(session, lambda: self._forget(session))
+        return follower
+
+    def _forget(self, session: str) -> None:
+        self._followers.pop(session, None)
+        if not self._followers:
+            self._queue.clear()
+            self._size = 0
+
+    def _read(self, follower: _Follower) -> list[Event]:
+        """The events a session has not had yet; its position moves past them."""
+        if follower.lost:
+            follower.lost = False
+            follower.position = self._next_id
+            raise ApiError("EVENTS_LOST")
+        found: list[Event] = []
+        for queued in reversed(self._queue):
+            event = queued.event
+            if event.id < follower.position:
+                break
+            if follower.subscription.wants(event.cls, event.ref):
+                found.append(event)
+        follower.position = self._next_id
+        found.reverse()
+        return found
+
+    def _on_commit(self, changes: Sequence[Change]) -> None:
+        if self._followers:
+            for change in changes:
+                self._append(change.operation, change.cls, change.ref, change.entity)
+
+    def _append(self, operation: str, cls: type[Pool] | type, ref: str, entity: Entity | Pool) -> None:
+        if not any(follower.subscription.wants(cls, ref) for follower in self._followers.values()):
+            return
+        snapshot = frozen_copy(entity)  # type: ignore[arg-type]
+        event = Event(self._next_id, f"{int(self._clock.now())}.", cls, operation, ref, snapshot)
+        self._next_id += 1
+        size = len(orjson.dumps(snapshot.values(), option=orjson.OPT_NON_STR_KEYS))
+        self._queue.append(_Queued(event, size))
+        self._size += size
+        while self._size > self._settings.queue_characters:
+            self._drop_oldest()
+        self._wake()
+
+    def _drop_oldest(self) -> None:
+        dropped = self._queue.popleft()
+        self._size -= dropped.size
+        for follower in self._followers.values():
+            if follower.position <= dropped.event.id and follower.subscription.wants(
+                dropped.event.cls, dropped.event.ref
+            ):
+                follower.lost = True
+
+    def _wake(self) -> None:
+        # Whoever waits now is woken; whoever comes later waits for the next event.
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+
+
+def _track_id(session: str) -> str:
+    return hashlib.md5(session.encode(), usedforsecurity=False).hexdigest()

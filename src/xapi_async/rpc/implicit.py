@@ -1,0 +1,212 @@
+"""The implicit messages: accessors, records, constructors and destructors, compiled from the datamodel.
+
+Reading ones are plain functions of the parameters, without a coroutine; writing ones are handlers
+like those of the explicit messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from xapi_async.datamodel.classes import CLASSES
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.language import ApiClass, Field, Message
+from xapi_async.datamodel.types import NULL_REF, Map, Ref, Set
+from xapi_async.objects.query import compile_query
+from xapi_async.objects.relations import COMPUTED
+from xapi_async.objects.store import Store
+from xapi_async.operations.context import Context, Handler
+from xapi_async.rpc.convert import stored
+
+Read = Callable[..., Any]
+
+
+def reader(store: Store, cls: type[ApiClass], message: Message) -> Read | None:
+    """The function behind an implicit message that only reads; None where it is not one of those."""
+    if message.kind == "field getter":
+        return _getter(store, cls, message)
+    if message.kind == "implicit" and message.name in _READERS:
+        return _READERS[message.name](store, cls)
+    return None
+
+
+def writer(cls: type[ApiClass], message: Message) -> Handler | None:
+    """The handler behind an implicit message that writes; None where it is not one of those."""
+    if message.kind in _FIELD_WRITERS and message.field is not None:
+        return _FIELD_WRITERS[message.kind](cls, message.field)
+    if message.kind == "implicit" and message.name in _OBJECT_WRITERS:
+        return _OBJECT_WRITERS[message.name](cls)
+    return None
+
+
+# Readers
+
+
+def _getter(store: Store, cls: type[ApiClass], message: Message) -> Read:
+    assert message.field is not None  # accessors carry their field
+    table, name, wire_class = store.table(cls), message.field.name, cls.FACTS.name
+
+    def get(ref: str) -> Any:
+        entity = table.get(ref)
+        if entity is None:
+            raise ApiError("HANDLE_INVALID", wire_class, ref)
+        return getattr(entity, name)
+
+    return get
+
+
+def _get_record(store: Store, cls: type[ApiClass]) -> Read:
+    return lambda ref: store.get(cls, ref)
+
+
+def _get_all(store: Store, cls: type[ApiClass]) -> Read:
+    table = store.table(cls)
+    return lambda: tuple(table)
+
+
+def _get_all_records(store: Store, cls: type[ApiClass]) -> Read:
+    table = store.table(cls)
+    return lambda: table
+
+
+def _get_all_records_where(store: Store, cls: type[ApiClass]) -> Read:
+    table = store.table(cls)
+
+    def where(expression: str) -> Mapping[str, Any]:
+        holds = compile_query(cls, expression)
+        return {ref: entity for ref, entity in table.items() if holds(entity)}  # type: ignore[arg-type]
+
+    return where
+
+
+def _get_by_uuid(store: Store, cls: type[ApiClass]) -> Read:
+    return lambda uuid: store.by_uuid(cls, uuid).ref
+
+
+def _get_by_name_label(store: Store, cls: type[ApiClass]) -> Read:
+    return lambda label: store.by_name(cls, label)
+
+
+_READERS: dict[str, Callable[[Store, type[ApiClass]], Read]] = {
+    "get_record": _get_record,
+    "get_all": _get_all,
+    "get_all_records": _get_all_records,
+    "get_all_records_where": _get_all_records_where,
+    "get_by_uuid": _get_by_uuid,
+    "get_by_name_label": _get_by_name_label,
+}
+
+# Writers of a field
+
+
+def _setter(cls: type[ApiClass], field: Field[Any]) -> Handler:
+    name = field.name
+
+    async def set_field(ctx: Context, ref: str, value: Any) -> None:
+        async with ctx.store.transaction() as tx:
+            tx.set(tx.get(cls, ref), **{name: stored(field, value)})
+
+    return set_field
+
+
+def _adder(cls: type[ApiClass], field: Field[Any]) -> Handler:
+    name, wire_class = field.name, cls.FACTS.name
+    # The API names a field in this error as it is stored, with its namespaces.
+    if isinstance(field.type, Map):
+
+        async def add_to(ctx: Context, ref: str, key: Any, value: Any) -> None:
+            async with ctx.store.transaction() as tx:
+                target = tx.get(cls, ref)
+                current = getattr(target, name)
+                if key in current:
+                    raise ApiError("MAP_DUPLICATE_KEY", wire_class, name, ref, key)
+                tx.set(target, **{name: {key: value, **current}})
+
+        return add_to
+
+    async def add(ctx: Context, ref: str, value: Any) -> None:
+        async with ctx.store.transaction() as tx:
+            target = tx.get(cls, ref)
+            current = getattr(target, name)
+            tx.set(target, **{name: current if value in current else (value, *current)})
+
+    return add
+
+
+def _remover(cls: type[ApiClass], field: Field[Any]) -> Handler:
+    name, is_map = field.name, isinstance(field.type, Map)
+
+    async def remove(ctx: Context, ref: str, item: Any) -> None:
+        async with ctx.store.transaction() as tx:
+            target = tx.get(cls, ref)
+            current = getattr(target, name)
+            left: Any = {k: v for k, v in current.items() if k != item} if is_map else None
+            if left is None:
+                left = tuple(value for value in current if value != item)
+            tx.set(target, **{name: left})
+
+    return remove
+
+
+_FIELD_WRITERS: dict[str, Callable[[type[ApiClass], Field[Any]], Handler]] = {
+    "field setter": _setter,
+    "field add": _adder,
+    "field remove": _remover,
+}
+
+# Constructors and destructors of classes that have no behaviour of their own
+
+
+def _create(cls: type[ApiClass]) -> Handler:
+    async def create(ctx: Context, args: Mapping[str, Any]) -> str:
+        async with ctx.store.transaction() as tx:
+            return tx.create(cls, **args).ref
+
+    return create
+
+
+def _destroy(cls: type[ApiClass]) -> Handler:
+    async def destroy(ctx: Context, ref: str) -> None:
+        async with ctx.store.transaction() as tx:
+            target = tx.get(cls, ref)
+            referrer = find_referrer(ctx.store, cls, ref)
+            if referrer is not None:
+                raise ApiError("OPERATION_NOT_ALLOWED", f"{referrer} still refers to this {cls.FACTS.name}")
+            tx.delete(target)
+
+    return destroy
+
+
+_OBJECT_WRITERS: dict[str, Callable[[type[ApiClass]], Handler]] = {"create": _create, "destroy": _destroy}
+
+
+def find_referrer(store: Store, cls: type[ApiClass], ref: str) -> str | None:
+    """Who still refers to an object, as ``class reference (field)``; None where nobody does.
+
+    Sets computed from the object's own references do not count: they go with it.
+    """
+    if ref == NULL_REF:
+        return None
+    for other, names in _REFERRING_FIELDS.get(cls.FACTS.name, {}).items():
+        for entity in store.all(other):
+            for name in names:
+                value = getattr(entity, name)
+                if (ref in value) if isinstance(value, tuple) else value == ref:
+                    return f"{other.FACTS.name} {entity.ref} ({name})"
+    return None
+
+
+def _referring_fields() -> dict[str, dict[type[ApiClass], list[str]]]:
+    found: dict[str, dict[type[ApiClass], list[str]]] = {}
+    for cls in CLASSES:
+        if not (cls.FACTS.in_database and cls.FACTS.persist):
+            continue
+        for field in cls.FIELDS.values():
+            target = field.type.item if isinstance(field.type, Set) else field.type
+            if isinstance(target, Ref) and field.name not in COMPUTED[cls]:
+                found.setdefault(target.cls, {}).setdefault(cls, []).append(field.name)
+    return found
+
+
+_REFERRING_FIELDS = _referring_fields()

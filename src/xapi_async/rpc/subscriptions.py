@@ -1,0 +1,52 @@
+"""What an event call asks for: ``*``, classes, and single objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from xapi_async.datamodel.classes import CLASSES, PoolMessage
+from xapi_async.datamodel.language import ApiClass
+
+EVENT_CLASSES: dict[str, type[ApiClass]] = {
+    cls.FACTS.name.lower(): cls for cls in CLASSES if cls.FACTS.events and cls.FACTS.in_database
+}
+"""Classes whose changes are told, by lower-case name; messages come beside them."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """classes: those wanted whole. objects: those wanted singly. messages: whether the class message is wanted."""
+
+    classes: frozenset[type[ApiClass]]
+    objects: frozenset[tuple[type[ApiClass], str]]
+    messages: bool
+
+    def wants(self, cls: type[ApiClass], ref: str) -> bool:
+        """Whether a change of this object is asked for."""
+        return cls in self.classes or (cls, ref) in self.objects
+
+
+def parse(elements: Iterable[str]) -> Subscription:
+    """Read the list a client sent; elements that name nothing select nothing."""
+    classes: set[type[ApiClass]] = set()
+    objects: set[tuple[type[ApiClass], str]] = set()
+    messages = False
+    for element in elements:
+        if element == "*":
+            classes.update(EVENT_CLASSES.values())
+            messages = True
+            continue
+        name, _, ref = element.partition("/")
+        name = name.lower()
+        # Messages cannot be told apart by reference: one asked for is all asked for.
+        messages = messages or name == _MESSAGE
+        cls = EVENT_CLASSES.get(name)
+        if cls is not None and "/" in element:
+            objects.add((cls, ref))
+        elif cls is not None:
+            classes.add(cls)
+    return Subscription(frozenset(classes), frozenset(objects), messages)
+
+
+_MESSAGE = PoolMessage.FACTS.name
