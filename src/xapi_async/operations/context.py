@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from xapi_async.hypervisor.driver import Hypervisor
+from xapi_async.network.driver import NetworkDriver
+from xapi_async.network.simulated import SimulatedNetwork
 from xapi_async.objects.clock import Clock
 from xapi_async.objects.store import Store
 from xapi_async.storage.driver import Storage
@@ -23,6 +25,7 @@ class Services:
     rng: random.Random
     hypervisor: Hypervisor
     storage: Storage
+    network: NetworkDriver = field(default_factory=SimulatedNetwork)
 
 
 @dataclass(frozen=True, slots=True)
