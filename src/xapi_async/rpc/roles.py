@@ -46,7 +46,6 @@ def permissions() -> dict[str, Roles]:
     return {name: roles for name, roles in _declared_permissions() if roles}
 
 
-@cache
 def roles_with(permission: str) -> Roles:
     """The roles that have a permission, given in lower case; none for one that does not exist."""
     return _roles_by_lower_name().get(permission, ())
