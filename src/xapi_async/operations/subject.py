@@ -18,7 +18,7 @@ DIRECTORY_TYPE = "AD"
 
 async def create(ctx: Context, args: Mapping[str, Any]) -> str:
     async with ctx.store.transaction() as tx:
-        if any(host.external_auth_type == DIRECTORY_TYPE for host in tx.all(Host)) and not _has_ad(tx):
+        if any(host.external_auth_type == DIRECTORY_TYPE for host in tx.all(Host)) and not has_ad(tx):
             raise ApiError("LICENCE_RESTRICTION", "AD")
         if any(subject.subject_identifier == args["subject_identifier"] for subject in tx.all(Subject)):
             raise ApiError("SUBJECT_ALREADY_EXISTS")
@@ -63,7 +63,8 @@ def has_rbac(store: Reader) -> bool:
     return _restriction(store, "restrict_rbac", absent="true") == "false"
 
 
-def _has_ad(store: Reader) -> bool:
+def has_ad(store: Reader) -> bool:
+    """Whether Active Directory can be used, by the pool's licence."""
     return _restriction(store, "restrict_ad", absent="false") != "true"
 
 

@@ -1,0 +1,1 @@
+"""External authentication: which directory is in use, and the directories there are."""
