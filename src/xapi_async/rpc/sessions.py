@@ -7,8 +7,7 @@ session is an object of the store; when it was last used is noted beside it, wit
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from xapi_async.datamodel.classes import Pool, Session, Subject
@@ -18,7 +17,7 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.clock import Clock, api_time
 from xapi_async.objects.entity import new_ref
 from xapi_async.objects.store import Store
-from xapi_async.operations.context import Caller, Context, Handlers, Origin
+from xapi_async.operations.context import Context, Handlers, Origin
 from xapi_async.rpc.login import Identity, Login
 from xapi_async.rpc.passwords import Passwords
 
@@ -143,17 +142,9 @@ class Sessions:
                 if session is not None:
                     tx.delete(session)
 
-    @asynccontextmanager
-    async def temporary(self, uname: str, pwd: str, origin: Origin) -> AsyncIterator[Caller]:
-        """Log in for the duration of the body, as requests with a name and password do.
-
-        Raises what session.login_with_password does.
-        """
-        caller = await self.begin(await self._login.by_password(uname, pwd, origin))
-        try:
-            yield caller
-        finally:
-            await self.end((caller.session,))
+    async def log_in(self, uname: str, pwd: str, origin: Origin, originator: str = "") -> SessionCaller:
+        """Make a session for who has this name and password. Raises what session.login_with_password does."""
+        return await self.begin(await self._login.by_password(uname, pwd, origin), originator)
 
     # Messages
 
@@ -176,8 +167,7 @@ class Sessions:
         return {"session.get_last_active": self._get_last_active, "session.get_record": self._get_record}
 
     async def _login_with_password(self, ctx: Context, uname: str, pwd: str, version: str, originator: str) -> str:
-        identity = await self._login.by_password(uname, pwd, ctx.origin)
-        return (await self.begin(identity, originator)).session
+        return (await self.log_in(uname, pwd, ctx.origin, originator)).session
 
     async def _logout(self, ctx: Context) -> None:
         await self.end((ctx.caller.session,))

@@ -1,0 +1,216 @@
+"""The audit log: every call that is more than a reading one, allowed or denied, by whom and on what.
+
+Lines are noted at once and written in the background, many at a time, so no call ever waits for the
+disk. They go to a file that is set aside when it is full, or stay in memory where none is named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from xapi_async.datamodel.classes import BY_NAME
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.language import ApiClass, Message
+from xapi_async.datamodel.types import Ref
+from xapi_async.objects.clock import Clock
+from xapi_async.objects.history import Change
+from xapi_async.objects.store import Store
+from xapi_async.operations.context import Caller
+from xapi_async.rpc.settings import AuditSettings
+
+log = logging.getLogger(__name__)
+
+DENIED = "RBAC_PERMISSION_DENIED"
+_GONE_KEPT = 1024
+_READ_BYTES = 256 * 1024
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\']")
+_NAMING = frozenset({"uuid", "name", "label", "name_label", "uname", "subject_identifier", "subject_name", "obj_uuid"})
+"""Parameters that name something; the values of others stay out of the log, as they may be secret."""
+
+_EXCLUDED = frozenset(
+    {"event.next", "event.from", "session.logout", "session.local_logout", "host.tickle_heartbeat", "host.notify"}
+)
+
+
+class Audited(Protocol):
+    """What is noted of a message: its class, its declaration and its wire name."""
+
+    cls: type[ApiClass]
+    message: Message
+    name: str
+
+
+class AuditLog:
+    """The audit log. Call it with what the dispatcher knows of a call that has ended."""
+
+    def __init__(self, store: Store, clock: Clock, settings: AuditSettings) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._path = Path(settings.file) if settings.file else None
+        self._memory: deque[str] = deque(maxlen=settings.lines_in_memory)
+        self._pending: list[str] = []
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        # An object that a call destroyed is gone when the call is noted; its name is still wanted.
+        self._gone: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
+        store.listen(self._remember_gone)
+
+    def __call__(self, caller: Caller, entry: Audited, params: Mapping[str, Any], error: ApiError | None) -> None:
+        """Note a call and how it ended."""
+        if ".get" in entry.name or entry.name in _EXCLUDED:
+            return
+        self._note(caller, "API", entry.name, tuple(self._arguments(entry.message, params)), error)
+
+    def note_http(
+        self, caller: Caller, action: str, arguments: Mapping[str, str], error: ApiError | None = None
+    ) -> None:
+        """Note the use of an HTTP handler. arguments: those that may be shown."""
+        shown = tuple((name, "", "", value) for name, value in arguments.items())
+        self._note(caller, "HTTP", f"http/{action}", shown, error)
+
+    async def run(self) -> None:
+        """Write what is noted, until cancelled; what is noted by then is still written."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self.flush()
+        finally:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what has been noted so far."""
+        async with self._writing:
+            lines, self._pending = self._pending, []
+            if not lines:
+                return
+            if self._path is None:
+                self._memory.extend(lines)
+                return
+            try:
+                await asyncio.to_thread(_append, self._path, lines, self._settings)
+            except OSError:
+                log.exception("%d lines of the audit log could not be written", len(lines))
+
+    async def read(self, since: str = "") -> AsyncIterator[bytes]:
+        """The log, oldest line first. since: an ISO 8601 date, with or without dashes; older lines are left out."""
+        await self.flush()
+        start = since.replace("-", "").replace("Z", "").replace(" ", "T")
+        if self._path is None:
+            for line in tuple(self._memory):
+                if _stamp(line) >= start:
+                    yield f"{line}\n".encode()
+            return
+        for path in _files(self._path, self._settings.files_kept):
+            async for lines in _blocks(path):
+                wanted = [line for line in lines if _stamp(line) >= start]
+                if wanted:
+                    yield "".join(f"{line}\n" for line in wanted).encode()
+
+    # How a line is made
+
+    def _note(
+        self,
+        caller: Caller,
+        kind: str,
+        call: str,
+        arguments: Sequence[tuple[str, str, str, str]],
+        error: ApiError | None,
+    ) -> None:
+        allowed = "DENIED" if error is not None and error.code == DENIED else "ALLOWED"
+        outcome = "OK" if error is None else f"ERROR:{error.code}"
+        user = caller.user_sid or ("LOCAL_SUPERUSER" if caller.is_superuser else "")
+        words = (track_id(caller.session), user, caller.user_name, allowed, outcome, kind, call)
+        shown = " ".join(f"({_words(argument)})" for argument in arguments)
+        self._pending.append(f"[{_now(self._clock)}|audit] ({_words(words)} ({shown}))")
+        self._wake.set()
+
+    def _arguments(self, message: Message, params: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+        for param in message.params:
+            value = params.get(param.name)
+            if not isinstance(value, str):
+                continue
+            if isinstance(param.type, Ref):
+                yield (param.name, *self._naming(param.type.cls, value))
+            elif param.name in _NAMING:
+                yield param.name, "", "", value
+
+    def _naming(self, cls_name: str, ref: str) -> tuple[str, str, str]:
+        """The name, uuid and reference of an object."""
+        cls = BY_NAME.get(cls_name)
+        found = self._store.find(cls, ref) if cls is not None else None
+        if found is None:
+            return self._gone.get(ref, ("", "", ref))
+        return _naming(found, ref)
+
+    def _remember_gone(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.operation == "del":
+                self._gone[change.ref] = _naming(change.entity, change.ref)
+                if len(self._gone) > _GONE_KEPT:
+                    self._gone.popitem(last=False)
+
+
+def track_id(session: str) -> str:
+    """How logs name a session: its reference is a credential, so only a digest of it."""
+    return f"trackid={hashlib.md5(session.encode(), usedforsecurity=False).hexdigest()}"
+
+
+def _naming(entity: Any, ref: str) -> tuple[str, str, str]:
+    return getattr(entity, "name_label", ""), getattr(entity, "uuid", ""), ref
+
+
+def _words(words: Iterable[str]) -> str:
+    """Words in quotes, with what could end a quote or a line made harmless."""
+    return " ".join("'" + _UNSAFE.sub(_escaped, word) + "'" for word in words)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\x{ord(match[0]):02x}"
+
+
+def _now(clock: Clock) -> str:
+    seconds = clock.now()
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H:%M:%S.") + f"{int(seconds * 1000) % 1000:03d}Z"
+
+
+def _stamp(line: str) -> str:
+    return line[1:].partition("|")[0]
+
+
+def _files(path: Path, kept: int) -> list[Path]:
+    """The files there can be, the oldest first."""
+    return [*(path.with_name(f"{path.name}.{number}") for number in range(kept, 0, -1)), path]
+
+
+def _append(path: Path, lines: Sequence[str], settings: AuditSettings) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size >= settings.file_bytes:
+        files = _files(path, settings.files_kept)
+        for older, newer in zip(files, files[1:], strict=False):
+            if newer.exists():
+                newer.replace(older)
+        path.unlink(missing_ok=True)  # only where none is kept
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+async def _blocks(path: Path) -> AsyncIterator[list[str]]:
+    """The lines of a file, some at a time; none where there is no such file."""
+    try:
+        file = await asyncio.to_thread(path.open, encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    with file:
+        read: Callable[[], list[str]] = lambda: file.readlines(_READ_BYTES)  # noqa: E731
+        while lines := await asyncio.to_thread(read):
+            yield [line.rstrip("\n") for line in lines]
