@@ -11,6 +11,7 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Protocol
 
 from xapi_async.datamodel import derive
@@ -23,6 +24,7 @@ from xapi_async.operations.context import Caller, Context, Handler, Handlers, Or
 from xapi_async.rpc import convert, implicit
 from xapi_async.rpc.call import ANY, Call, Failure, Outcome, Success
 from xapi_async.rpc.roles import denied, permission_name
+from xapi_async.rpc.stats import UNKNOWN, CallStats
 from xapi_async.rpc.tasks import RunningTask, Tasks
 
 log = logging.getLogger(__name__)
@@ -148,12 +150,21 @@ class Dispatcher:
         self._entries = {entry.name: entry for entry in _entries(services, handlers, readers or {})}
         self._table = _table(self._entries, self)
         self._names = tuple(self._entries)
+        self.stats = CallStats()
         self._background: set[asyncio.Task[None]] = set()
 
     # What others ask of it
 
     def call(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Answer a call: at once where it only reads, else by something to await."""
+        start = perf_counter()
+        outcome = self._answer(call)
+        if isinstance(outcome, tuple):
+            self._count(call, outcome, start)
+            return outcome
+        return self._counted(call, outcome, start)
+
+    def _answer(self, call: Call) -> Outcome | Awaitable[Outcome]:
         try:
             if not call.text_checked:
                 convert.check_text(call.params)
@@ -165,6 +176,20 @@ class Dispatcher:
             return Failure(error)
         except Exception as error:
             return Failure(internal_error(call.method, error))
+
+    async def _counted(self, call: Call, answer: Awaitable[Outcome], start: float) -> Outcome:
+        self.stats.in_flight += 1
+        try:
+            outcome = await answer
+        finally:
+            self.stats.in_flight -= 1
+        self._count(call, outcome, start)
+        return outcome
+
+    def _count(self, call: Call, outcome: Outcome, start: float) -> None:
+        method = call.method if call.method in self._table else UNKNOWN
+        code = outcome.error.code if isinstance(outcome, Failure) else None
+        self.stats.note(method, code, perf_counter() - start)
 
     def entries(self) -> Iterator[Entry]:
         """Everything that can be called, by its dotted name."""

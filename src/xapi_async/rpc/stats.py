@@ -1,0 +1,50 @@
+"""Counts of calls and how long they took, cheap enough to be kept for every call there is."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from typing import Final
+
+BOUNDS: Final = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0)
+"""Seconds: the upper bounds of the latency histogram; what took longer counts in one more."""
+
+UNKNOWN: Final = "(unknown)"
+"""The method under which calls of no known method count: clients must not be able to make up labels."""
+
+
+class MethodStats:
+    """One method. buckets: calls within each bound. failures: by error code."""
+
+    __slots__ = ("buckets", "failures", "seconds", "successes")
+
+    def __init__(self) -> None:
+        self.successes = 0
+        self.failures: dict[str, int] = {}
+        self.seconds = 0.0
+        self.buckets = [0] * (len(BOUNDS) + 1)
+
+
+class CallStats:
+    """All methods. in_flight: calls that are being worked on now."""
+
+    def __init__(self) -> None:
+        self._methods: dict[str, MethodStats] = {}
+        self.in_flight = 0
+
+    @property
+    def methods(self) -> Mapping[str, MethodStats]:
+        """The methods called so far."""
+        return self._methods
+
+    def note(self, method: str, code: str | None, seconds: float) -> None:
+        """Count a call. code: its error, None where it succeeded."""
+        stats = self._methods.get(method)
+        if stats is None:
+            stats = self._methods[method] = MethodStats()
+        if code is None:
+            stats.successes += 1
+        else:
+            stats.failures[code] = stats.failures.get(code, 0) + 1
+        stats.seconds += seconds
+        stats.buckets[bisect_left(BOUNDS, seconds)] += 1
