@@ -1,0 +1,36 @@
+"""What the networks need when the server starts."""
+
+from __future__ import annotations
+
+import logging
+
+from xapi_async.datamodel.classes.pif import PIF
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.objects.reader import Reader
+from xapi_async.operations.context import Services
+from xapi_async.operations.networking.checks import is_bond_slave
+from xapi_async.operations.networking.links import bring_up
+from xapi_async.operations.networking.network import keep_internal_management_network
+from xapi_async.operations.networking.scanning import learn
+
+log = logging.getLogger(__name__)
+
+
+async def bring_up_networks(services: Services) -> None:
+    """Bring up what every host has up after a start; what cannot be brought up is left down."""
+    store = services.store
+    for pif in store.all(PIF):
+        learn(services, pif)
+    await keep_internal_management_network(services)
+    for ref in [pif.ref for pif in store.all(PIF) if _comes_up_at_start(store, pif)]:
+        try:
+            await bring_up(services, ref)
+        except ApiError as error:
+            log.warning("PIF %s did not come up: %s", ref, error)
+
+
+def _comes_up_at_start(reader: Reader, pif: PIF) -> bool:
+    """VLANs and tunnels without an address wait until a VM needs them."""
+    if pif.currently_attached or not pif.managed or is_bond_slave(reader, pif):
+        return False
+    return pif.physical or bool(pif.bond_master_of) or pif.ip_configuration_mode != "None"
