@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import logging
 import re
 from collections import OrderedDict, deque
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 DENIED = "RBAC_PERMISSION_DENIED"
 _GONE_KEPT = 1024
+_PENDING_MOST = 100_000
 _READ_BYTES = 256 * 1024
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\']")
 _NAMING = frozenset({"uuid", "name", "label", "name_label", "uname", "subject_identifier", "subject_name", "obj_uuid"})
@@ -131,6 +133,9 @@ class AuditLog:
         user = caller.user_sid or ("LOCAL_SUPERUSER" if caller.is_superuser else "")
         words = (track_id(caller.session), user, caller.user_name, allowed, outcome, kind, call)
         shown = " ".join(f"({_words(argument)})" for argument in arguments)
+        if len(self._pending) >= _PENDING_MOST:
+            log.error("the audit log cannot be written as fast as it grows; %d lines are lost", len(self._pending))
+            self._pending.clear()
         self._pending.append(f"[{_now(self._clock)}|audit] ({_words(words)} ({shown}))")
         self._wake.set()
 
@@ -196,7 +201,7 @@ def _append(path: Path, lines: Sequence[str], settings: AuditSettings) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size >= settings.file_bytes:
         files = _files(path, settings.files_kept)
-        for older, newer in zip(files, files[1:], strict=False):
+        for older, newer in itertools.pairwise(files):
             if newer.exists():
                 newer.replace(older)
         path.unlink(missing_ok=True)  # only where none is kept
