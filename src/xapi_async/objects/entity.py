@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid as uuid_module
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -18,6 +19,8 @@ from xapi_async.datamodel.language import NOTHING, ApiClass, Computed, Field
 from xapi_async.datamodel.types import zero
 
 Values = dict[str, Any]
+Links = dict[str, dict[str, bool]]
+EMPTY_MAP: Values = {}
 
 
 class Entity(ApiClass):
@@ -25,9 +28,10 @@ class Entity(ApiClass):
 
     ref: its reference. created, modified: the generations of its creation and last change.
     memo: whatever readers want to keep until the object changes, such as its encoded record.
+    members: the large sets among its fields, see :mod:`xapi_async.objects.membership`.
     """
 
-    __slots__ = ("created", "memo", "modified", "ref")
+    __slots__ = ("created", "members", "memo", "modified", "ref")
 
     # The names of all fields in order, and a function that reads them all at once.
     FIELD_NAMES: ClassVar[tuple[str, ...]] = ()
@@ -37,6 +41,16 @@ class Entity(ApiClass):
     created: int
     modified: int
     memo: Any
+    members: dict[str, dict[str, None]] | None
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here exactly when the slot of that name is unset: a large set changed since it was read.
+        members = None if name == "members" else self.members
+        if members is None or name not in members:
+            raise AttributeError(f"{type(self).__name__} has no {name}")
+        value = tuple(members[name])
+        setattr(self, name, value)
+        return value
 
     def values(self) -> Values:
         """All fields and their values, internal ones included."""
@@ -47,17 +61,49 @@ class Entity(ApiClass):
 
 
 class Draft(Entity):
-    """An object as a transaction sees it: the slots written so far, and ``base`` for all others."""
+    """An object as a transaction sees it: the slots written so far, and ``base`` for all others.
+
+    changes: the fields written, with their values. links: what was put into the sets that follow from
+    relations (True) and what was taken out of them (False), by field; the sets themselves are made
+    only when they are read, as they can be large.
+    """
 
     # No slots here: Python can lay out only one base's, and that is the live class's.
     base: Entity
     changes: Values
+    links: Links
 
     def __getattr__(self, name: str) -> Any:
         # Python asks here exactly when the slot of that name is still unset.
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self.base, name)
+        value = getattr(self.base, name)
+        if name in self.links:
+            value = _merged(value, self.links[name])
+            setattr(self, name, value)
+        return value
+
+    def write(self, name: str, value: Any) -> None:
+        """Write a field."""
+        setattr(self, name, value)
+        self.changes[name] = value
+
+    def note_link(self, field: str, ref: str, is_in: bool) -> None:
+        """Put a reference into a set, or take it out."""
+        if field in self.links:
+            with suppress(AttributeError):  # nobody read it since the last change
+                delattr(self, field)
+            self.links[field][ref] = is_in
+        else:
+            self.links[field] = {ref: is_in}
+
+
+def _merged(base: tuple[str, ...], delta: Mapping[str, bool]) -> tuple[str, ...]:
+    """A set after a noted change; what is in it already stays where it is."""
+    kept = [ref for ref in base if delta.get(ref, True)]
+    present = set(kept) if len(delta) > 1 else kept
+    kept.extend([ref for ref, is_in in delta.items() if is_in and ref not in present])
+    return tuple(kept)
 
 
 E = TypeVar("E", bound=ApiClass)
@@ -72,22 +118,31 @@ def live_class(cls: type[ApiClass]) -> type[Entity]:
 
 
 def new_entity(cls: type[ApiClass], ref: str, values: Mapping[str, Any]) -> Entity:
-    """An object with these values; fields not given start with their default, or else with their type's zero."""
-    entity = _LIVE[cls].__new__(_LIVE[cls])
+    """An object with these values, by names of fields of the class.
+
+    Fields not given start with their default, or else with their type's zero.
+    """
+    live = _LIVE[cls]
+    entity = live.__new__(live)
     entity.ref = ref
     entity.created = entity.modified = 0
-    entity.memo = None
-    for name, start in _STARTS[cls]:
-        setattr(entity, name, values.get(name, start))
+    entity.memo = entity.members = None
+    for name, start in STARTS[cls].items():
+        setattr(entity, name, start)
+    for name, value in values.items():
+        # Most maps are empty, and nobody changes one in place: all of those are the same one.
+        setattr(entity, name, value if value or type(value) is not dict else EMPTY_MAP)
     return entity
 
 
 def new_draft(base: Entity) -> Draft:
     """A draft that reads through to ``base``."""
-    draft = _DRAFTS[_declared(type(base))].__new__(_DRAFTS[_declared(type(base))])
+    cls = _DRAFTS[_DECLARED[type(base)]]
+    draft = cls.__new__(cls)
     draft.ref = base.ref
     draft.base = base
     draft.changes = {}
+    draft.links = {}
     return draft
 
 
@@ -101,7 +156,7 @@ def frozen_copy(entity: Entity) -> Entity:
 
 def declared_class(entity: Entity) -> type[ApiClass]:
     """The class of the datamodel that an object belongs to."""
-    return _declared(type(entity))
+    return _DECLARED[type(entity)]
 
 
 def new_ref() -> str:
@@ -123,10 +178,6 @@ def start_value(field: Field[Any]) -> Any:
     return field.default
 
 
-def _declared(cls: type[Entity]) -> type[ApiClass]:
-    return _DECLARED[cls]
-
-
 def _build(cls: type[ApiClass]) -> None:
     names = tuple(cls.FIELDS)
     body: dict[str, Any] = {
@@ -141,11 +192,13 @@ def _build(cls: type[ApiClass]) -> None:
     _LIVE[cls] = live
     _DRAFTS[cls] = draft
     _DECLARED[live] = _DECLARED[draft] = cls
-    _STARTS[cls] = tuple((field.name, start_value(field)) for field in cls.FIELDS.values())
+    STARTS[cls] = {field.name: start_value(field) for field in cls.FIELDS.values()}
 
 
 _DECLARED: dict[type[Entity], type[ApiClass]] = {}
-_STARTS: dict[type[ApiClass], tuple[tuple[str, Any], ...]] = {}
+STARTS: dict[type[ApiClass], dict[str, Any]] = {}
+"""What each field of each class starts with."""
+
 for _cls in CLASSES:
     if _cls.FACTS.in_database:
         _build(_cls)

@@ -9,87 +9,68 @@ the order in which transactions ended, each applied in one step without an ``awa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeVar, cast
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
-from xapi_async.objects.entity import Draft, Entity, Values, new_draft
+from xapi_async.objects import membership
+from xapi_async.objects.entity import STARTS, Entity
+from xapi_async.objects.finishing import finish
 from xapi_async.objects.history import Change, Operation, Removal, Removals
+from xapi_async.objects.indices import INDEXED, Indices
+from xapi_async.objects.journal import Journal, JournalEntry
+from xapi_async.objects.journal import MemoryJournal as MemoryJournal
 from xapi_async.objects.relations import COMPUTED
+from xapi_async.objects.staging import Staging
 from xapi_async.objects.transaction import Step, Transaction
 
 A = TypeVar("A", bound=ApiClass)
 Listener = Callable[[Sequence[Change]], None]
 
+RESERVE = 1_000_000
+"""How many generations are reserved ahead, so that changes that are not journaled can have some at once."""
 
-class JournalEntry:
-    """One step of a commit as the journal keeps it: only what survives a restart."""
-
-    __slots__ = ("cls", "generation", "operation", "ref", "values")
-
-    def __init__(self, operation: str, cls: type[ApiClass], ref: str, generation: int, values: Values) -> None:
-        self.operation = operation
-        self.cls = cls
-        self.ref = ref
-        self.generation = generation
-        self.values = values
-
-
-class Journal(Protocol):
-    """Where changes become durable."""
-
-    async def append(self, entries: Sequence[JournalEntry]) -> None:
-        """Keep the entries, all or none; they are durable when this returns."""
-        ...
-
-
-class MemoryJournal:
-    """A journal that keeps nothing, for tests and for servers that are to forget."""
-
-    async def append(self, entries: Sequence[JournalEntry]) -> None:
-        return None
+_log = logging.getLogger(__name__)
 
 
 class _Staged:
-    """A transaction between its end and its application."""
+    """A transaction between its end and its application. pieces: what the journal keeps of it, if anything."""
 
-    __slots__ = ("done", "entries", "first_generation", "steps")
+    __slots__ = ("done", "first_generation", "pieces", "steps")
 
-    def __init__(self, steps: list[Step], first_generation: int, entries: list[JournalEntry]) -> None:
+    def __init__(self, steps: list[Step], first_generation: int, pieces: Sequence[bytes] | None) -> None:
         self.steps = steps
         self.first_generation = first_generation
-        self.entries = entries
-        self.done: asyncio.Future[None] | None = None
+        self.pieces = pieces
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class Store:
     """All objects of all classes.
 
     journal: where changes become durable. generation: where counting starts; it grows with every
-    change, over restarts too. Use :meth:`run` in a task for as long as the store is written to.
+    change, over restarts too. reserved: the generation up to which the journal needs not be told
+    before it is given out; None for a journal that does not outlive the store. Use :meth:`run` in a
+    task for as long as the store is written to.
     """
 
-    def __init__(self, journal: Journal, generation: int = 1) -> None:
+    def __init__(self, journal: Journal, generation: int = 1, reserved: int | None = None) -> None:
         self._journal = journal
         self.generation = generation
         self._issued = generation  # generations given to staged changes
+        self._reserved: float = float("inf") if reserved is None else reserved
         # Per class, objects in the order of their last change: the newest last.
         self._tables: dict[type[ApiClass], dict[str, Entity]] = {cls: {} for cls in CLASSES}
-        self._class_of: dict[str, type[ApiClass]] = {}
-        self._by_uuid: dict[str, str] = {}
-        self._by_name: dict[type[ApiClass], dict[str, dict[str, None]]] = {
-            cls: {} for cls in CLASSES if "name_label" in cls.FIELDS
-        }
-        self._staged_objects: dict[str, Entity | None] = {}
-        self._staged_uses: dict[str, int] = {}
-        self._staged_uuids: dict[str, str] = {}
+        self._indices = Indices()
+        self._staging = Staging()
         self._queue: list[_Staged] = []
         self._wake = asyncio.Event()
-        self._writing = False
+        self._writing = asyncio.Lock()
         self._open: Transaction | None = None
+        self._closed = False
         self._listeners: list[Listener] = []
         self.removals = Removals()
 
@@ -116,14 +97,14 @@ class Store:
 
     def by_uuid(self, cls: type[A], uuid: str) -> A:
         """The object with the uuid. Raises UUID_INVALID [class, uuid]."""
-        found = self._tables[cls].get(self._by_uuid.get(uuid, ""))
+        found = self._tables[cls].get(self._indices.by_uuid(uuid) or "")
         if found is None:
             raise ApiError("UUID_INVALID", cls.FACTS.name, uuid)
         return cast(A, found)
 
     def by_name(self, cls: type[ApiClass], name: str) -> tuple[str, ...]:
         """The references of the objects of a class with exactly that name_label."""
-        return tuple(self._by_name[cls].get(name, ()))
+        return self._indices.by_name(cls, name)
 
     def changed_since(self, cls: type[A], generation: int) -> Iterator[A]:
         """Objects of a class created or changed after a generation, the newest first."""
@@ -147,246 +128,228 @@ class Store:
 
     # Writing
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction; its body must not await. Ends when the changes are durable and visible.
+    def transaction(self) -> Transaction:
+        """A transaction, to be opened with ``async with``; its body must not await.
 
-        An exception in the body drops all changes. Raises INTERNAL_ERROR when the journal fails.
+        Leaving it waits until the changes are durable and visible.
         """
-        if self._open is not None:
-            raise RuntimeError("a transaction is open: its body must have awaited something")
-        tx = self._open = Transaction(self)
-        try:
-            yield tx
-        finally:
-            self._open = None
-        staged = self._stage(tx)
-        if staged is not None and staged.done is not None:
-            # Shielded: the change lands whether or not the caller still wants the answer.
-            await asyncio.shield(staged.done)
+        return Transaction(self)
 
     async def run(self) -> None:
-        """Make staged changes durable and visible, as long as the store is in use; cancel to end it."""
+        """Make staged changes durable and visible, as long as the store is in use; cancel to end it.
+
+        What is staged then is still written; transactions that end later are refused.
+        """
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while self._queue:
-                    await self._write_batch()
+                await self.flush()
         finally:
+            self._closed = True
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what is still staged."""
-        while self._queue and not self._writing:
-            await self._write_batch()
+        """Write what is staged; when this returns, all of it has landed or was refused."""
+        async with self._writing:
+            while self._queue:
+                await self._write_batch()
+            if self._issued + RESERVE // 2 > self._reserved:
+                await self._reserve()
 
     # What transactions ask
 
+    def enter(self, tx: Transaction) -> None:
+        """Open a transaction; there is never more than one."""
+        if self._open is not None:
+            raise RuntimeError("a transaction is open: its body must have awaited something")
+        self._open = tx
+
+    def leave(self, tx: Transaction, *, failed: bool) -> asyncio.Future[None] | None:
+        """Close a transaction and stage its changes, unless it failed; gives what is done when they have landed.
+
+        Raises INTERNAL_ERROR after the store was closed, and TypeError for values that cannot be kept.
+        """
+        self._open = None
+        if failed or not tx.steps:
+            return None
+        if self._closed:
+            raise ApiError("INTERNAL_ERROR", "the server is shutting down: nothing can be changed any more")
+        steps = list(tx.steps.values())
+        first = self._issued + 1
+        entries = [entry for entry in map(_journal_entry, steps, range(first, first + len(steps))) if entry is not None]
+        staged = _Staged(steps, first, self._journal.encode(entries) if entries else None)
+        self._issued += len(steps)
+        if self._issued + RESERVE // 2 > self._reserved:
+            self._wake.set()
+        if not entries and not self._queue and not self._writing.locked() and self._issued <= self._reserved:
+            self._land(staged)  # nothing to keep, and nobody before it whose turn would come later
+            return None
+        for step in steps:
+            self._staging.add(step, self._tables[step.cls].get(step.ref))
+        self._queue.append(staged)
+        self._wake.set()
+        return staged.done
+
     def latest(self, cls: type[ApiClass], ref: str) -> Entity | None:
         """The object as a new transaction sees it: staged before committed."""
-        if ref in self._staged_objects:
-            staged = self._staged_objects[ref]
+        if ref in self._staging.objects:
+            staged = self._staging.objects[ref]
             return staged if isinstance(staged, cls) else None
         return self._tables[cls].get(ref)
 
     def latest_refs(self, cls: type[ApiClass]) -> Iterator[str]:
         """References of all objects of a class that are there or were staged."""
-        yield from self._tables[cls]
-        for ref, staged in self._staged_objects.items():
-            if isinstance(staged, cls) and ref not in self._tables[cls]:
-                yield ref
+        table = self._tables[cls]
+        yield from table
+        yield from (ref for ref in self._staging.refs(cls) if ref not in table)
 
     def latest_uuid_ref(self, uuid: str) -> str | None:
         """Who has the uuid, in any class."""
-        ref = self._staged_uuids.get(uuid) or self._by_uuid.get(uuid)
-        if ref is not None and ref in self._staged_objects and self._staged_objects[ref] is None:
+        ref = self._staging.uuid_owner(uuid) or self._indices.by_uuid(uuid)
+        if ref is not None and ref in self._staging.objects and self._staging.objects[ref] is None:
             return None
         return ref
 
-    # Staging and applying
-
-    def _stage(self, tx: Transaction) -> _Staged | None:
-        steps = list(tx.steps.values())
-        if not steps:
-            return None
-        first = self._issued + 1
-        self._issued += len(steps)
-        entries: list[JournalEntry] = []
-        for number, step in enumerate(steps):
-            kept = _persistent_part(step)
-            if kept is not None:
-                entries.append(JournalEntry(step.operation, step.cls, step.ref, first + number, kept))
-        staged = _Staged(steps, first, entries)
-        if not entries and not self._queue and not self._writing:
-            self._apply(staged)  # nothing to keep, and nobody before it whose turn would come later
-            return staged
-        for step in steps:
-            self._stage_step(step)
-        staged.done = asyncio.get_running_loop().create_future()
-        self._queue.append(staged)
-        self._wake.set()
-        return staged
-
-    def _stage_step(self, step: Step) -> None:
-        ref = step.ref
-        self._staged_uses[ref] = self._staged_uses.get(ref, 0) + 1
-        if step.operation == "add":
-            self._staged_objects[ref] = step.entity
-            self._staged_uuids[_uuid(step.entity)] = ref
-        elif step.operation == "del":
-            self._staged_objects[ref] = None
-        else:
-            current = self._staged_objects.get(ref)
-            if current is None:
-                base = self._tables[step.cls][ref]
-                current = self._staged_objects[ref] = new_draft(base)
-            elif not isinstance(current, Draft):
-                # Staged as new and not yet applied: later writes must not show in it before it lands.
-                current = self._staged_objects[ref] = new_draft(current)
-            for name, value in step.values.items():
-                setattr(current, name, value)
+    # Landing
 
     async def _write_batch(self) -> None:
         batch, self._queue = self._queue, []
-        self._writing = True
-        entries = [entry for staged in batch for entry in staged.entries]
+        kept = [staged.pieces for staged in batch if staged.pieces is not None]
         try:
-            if entries:
-                await self._finish(self._journal.append(entries))
+            if self._issued > self._reserved:
+                await self._reserve()
+            if kept:
+                await finish(self._journal.append([piece for pieces in kept for piece in pieces]))
         except Exception as error:  # whatever the journal met, nothing of it may become visible
-            self._drop(batch, error)
+            self._refuse(batch, error)
             return
-        finally:
-            self._writing = False
         for staged in batch:
-            self._apply(staged)
-            self._unstage(staged)
-            if staged.done is not None and not staged.done.done():
-                staged.done.set_result(None)
+            self._land(staged)
+            for step in staged.steps:
+                self._staging.remove(step)
 
-    @staticmethod
-    async def _finish(work: Coroutine[Any, Any, None]) -> None:
-        # Once handed over, a batch may be durable at any moment: a cancellation waits until that is known.
-        task = asyncio.ensure_future(work)
+    async def _reserve(self) -> None:
+        ceiling = self._issued + RESERVE
         try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await task
-            asyncio.current_task().cancel()  # type: ignore[union-attr]
+            await finish(self._journal.reserve(ceiling))
+        except Exception:
+            # Half of what was reserved is left; each later commit tries again.
+            if self._issued > self._reserved:
+                raise
+        else:
+            self._reserved = ceiling
 
-    def _unstage(self, staged: _Staged) -> None:
-        for step in staged.steps:
-            uses = self._staged_uses[step.ref] - 1
-            if uses:
-                self._staged_uses[step.ref] = uses
-                continue
-            del self._staged_uses[step.ref]
-            self._staged_objects.pop(step.ref, None)
-            if step.operation != "del":
-                self._staged_uuids.pop(_uuid(step.entity), None)
+    def _refuse(self, batch: list[_Staged], error: Exception) -> None:
+        """Drop a batch the journal could not keep, and what was staged meanwhile, as it was built on it.
 
-    def _drop(self, batch: list[_Staged], error: Exception) -> None:
-        # What was staged after the batch was built on it, so it falls too.
+        What needs no journal and wrote to nothing of that lands nevertheless.
+        """
         batch, self._queue = [*batch, *self._queue], []
-        self._staged_objects.clear()
-        self._staged_uses.clear()
-        self._staged_uuids.clear()
+        self._staging.clear()
+        fallen: set[str] = set()
         for staged in batch:
-            if staged.done is not None and not staged.done.done():
+            refs = {step.ref for step in staged.steps}
+            if staged.pieces is None and fallen.isdisjoint(refs) and self._last(staged) <= self._reserved:
+                self._land(staged)
+                continue
+            fallen |= refs
+            if not staged.done.done():
                 failure = ApiError("INTERNAL_ERROR", f"the change could not be stored: {error}")
                 failure.__cause__ = error
                 staged.done.set_exception(failure)
 
-    def _apply(self, staged: _Staged) -> None:
+    @staticmethod
+    def _last(staged: _Staged) -> int:
+        return staged.first_generation + len(staged.steps) - 1
+
+    def _land(self, staged: _Staged) -> None:
         generation = staged.first_generation
         changes: list[Change] = []
         for step in staged.steps:
-            entity = self._apply_step(step, generation)
+            entity = self._land_step(step, generation)
             changes.append(Change(cast(Operation, step.operation), step.cls, step.ref, generation, entity))
             generation += 1
         self.generation = max(self.generation, generation - 1)
-        for listener in self._listeners:
-            listener(changes)
+        for listener in tuple(self._listeners):
+            try:
+                listener(changes)
+            except Exception:
+                _log.exception("a listener failed; the change itself has landed")
+        if not staged.done.done():  # else whoever waited was cancelled
+            staged.done.set_result(None)
 
-    def _apply_step(self, step: Step, generation: int) -> Entity:
+    def _land_step(self, step: Step, generation: int) -> Entity:
         table = self._tables[step.cls]
         if step.operation == "add":
             entity = step.entity
             entity.created = entity.modified = generation
             table[step.ref] = entity
-            self._index(step.cls, entity)
+            self._indices.add(step.cls, entity)
             return entity
         entity = table.pop(step.ref)
         if step.operation == "del":
-            self._unindex(step.cls, entity)
+            self._indices.remove(step.cls, entity)
             self.removals.add(step.cls, Removal(step.ref, entity.created, generation))
             return entity
-        values = step.values
-        renamed = "name_label" in values and step.cls in self._by_name
-        if renamed:
-            self._unindex_name(step.cls, entity)
-        for name, value in values.items():
+        indexed = any(name in step.values for name in INDEXED)
+        if indexed:
+            self._indices.remove(step.cls, entity)
+        for name, value in step.values.items():
             setattr(entity, name, value)
-        if renamed:
-            self._index_name(step.cls, entity)
+        if step.links:
+            membership.apply(entity, step.links)
+        if indexed:
+            self._indices.add(step.cls, entity)
         entity.modified = generation
         entity.memo = None
-        table[step.ref] = entity
+        table[step.ref] = entity  # now the last
         return entity
 
+    # Starting
+
     def restore(self, cls: type[ApiClass], entity: Entity) -> None:
-        """Put in an object read from the journal; only before the store is in use."""
+        """Put in an object read from the journal, in order of last change; only before the store is in use."""
         self._tables[cls][entity.ref] = entity
-        self._index(cls, entity)
+        self._indices.add(cls, entity)
 
     def restore_relations(self) -> None:
         """Compute the sets that are never stored, from the references that are; after all of :meth:`restore`."""
         for cls, fields in COMPUTED.items():
+            table = self._tables[cls]
             for field, end in fields.items():
                 members: dict[str, list[str]] = {}
                 for other in self._tables[end.cls].values():
                     members.setdefault(getattr(other, end.field), []).append(other.ref)
-                for ref, entity in self._tables[cls].items():
-                    setattr(entity, field, tuple(members.get(ref, ())))
-
-    def _index(self, cls: type[ApiClass], entity: Entity) -> None:
-        self._by_uuid[_uuid(entity)] = entity.ref
-        if cls in self._by_name:
-            self._index_name(cls, entity)
-
-    def _unindex(self, cls: type[ApiClass], entity: Entity) -> None:
-        if self._by_uuid.get(_uuid(entity)) == entity.ref:
-            del self._by_uuid[_uuid(entity)]
-        if cls in self._by_name:
-            self._unindex_name(cls, entity)
-
-    def _index_name(self, cls: type[ApiClass], entity: Entity) -> None:
-        self._by_name[cls].setdefault(cast(Any, entity).name_label, {})[entity.ref] = None
-
-    def _unindex_name(self, cls: type[ApiClass], entity: Entity) -> None:
-        name = cast(Any, entity).name_label
-        same = self._by_name[cls].get(name)
-        if same is not None:
-            same.pop(entity.ref, None)
-            if not same:
-                del self._by_name[cls][name]
+                for ref, refs in members.items():
+                    if ref in table:
+                        setattr(table[ref], field, tuple(refs))
 
 
-def _uuid(entity: Entity) -> str:
-    return str(cast(Any, entity).uuid)
+# What survives a restart, by class: names of fields, and what they start with.
+_KEPT: dict[type[ApiClass], dict[str, Any]] = {
+    cls: {name: start for name, start in starts.items() if cls.FIELDS[name].persist and name not in COMPUTED[cls]}
+    for cls, starts in STARTS.items()
+    if cls.FACTS.persist
+}
 
 
-def _persistent_part(step: Step) -> Values | None:
+def _journal_entry(step: Step, generation: int) -> JournalEntry | None:
     """What of a step survives a restart; None where nothing does."""
-    cls = step.cls
-    if not cls.FACTS.persist:
+    kept = _KEPT.get(step.cls)
+    if kept is None:
         return None
+    name = step.cls.FACTS.name
+    if step.operation == "add":
+        entity, values = step.entity, {}
+        for field, start in kept.items():
+            value = getattr(entity, field)
+            if value is not start and value != start:
+                values[field] = value
+        return "add", generation, name, step.ref, values
     if step.operation == "del":
-        return {}
-    computed, fields = COMPUTED[cls], cls.FIELDS
-    values = step.entity.values() if step.operation == "add" else step.values
-    kept = {name: value for name, value in values.items() if fields[name].persist and name not in computed}
-    if kept or step.operation == "add" or any(name in computed for name in values):
-        return kept
+        return "del", generation, name, step.ref, {}
+    values = {field: value for field, value in step.values.items() if field in kept}
+    if values or step.links:  # sets are not kept, but that they changed is
+        return "mod", generation, name, step.ref, values
     return None

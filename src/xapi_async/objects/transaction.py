@@ -9,8 +9,9 @@ outside transactions see nothing that a crash could take back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
@@ -18,6 +19,7 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.entity import (
     Draft,
     Entity,
+    Links,
     Values,
     declared_class,
     new_draft,
@@ -25,6 +27,7 @@ from xapi_async.objects.entity import (
     new_ref,
     new_uuid,
 )
+from xapi_async.objects.membership import link, unlink
 from xapi_async.objects.relations import COMPUTED, FORWARD, End
 
 if TYPE_CHECKING:
@@ -36,26 +39,47 @@ A = TypeVar("A", bound=ApiClass)
 class Step:
     """One entry of a change set: an object created, written or deleted, in order of first touch.
 
-    operation is ``add``, ``mod`` or ``del``; values are those written (``mod``) or all (``add``).
+    operation is ``add``, ``mod`` or ``del``. values, links: what was written and what joined or left
+    which set, for ``mod``; an ``add`` has all of it in its entity.
     """
 
-    __slots__ = ("cls", "entity", "operation", "ref", "values")
+    __slots__ = ("cls", "entity", "links", "operation", "ref", "values")
 
-    def __init__(self, operation: str, cls: type[ApiClass], entity: Entity, values: Values) -> None:
+    def __init__(self, operation: str, cls: type[ApiClass], entity: Entity) -> None:
         self.operation = operation
         self.cls = cls
         self.ref = entity.ref
         self.entity = entity
-        self.values = values
+        self.values: Values = _NONE
+        self.links: Links = _NONE
+        if operation == "mod" and isinstance(entity, Draft):
+            self.values, self.links = entity.changes, entity.links
+
+
+_NONE: Final[dict[str, Any]] = {}
 
 
 class Transaction:
-    """Reads with its own changes, and writes that others see all at once after it ends."""
+    """Reads with its own changes, and writes that others see all at once after it ends.
+
+    An exception in the body drops all changes. Leaving it raises INTERNAL_ERROR when the journal
+    fails; being cancelled while it waits for the journal does not take the changes back.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._objects: dict[str, Entity | None] = {}  # drafts and new objects; None: deleted here
+        self._uuids: dict[str, str] = {}  # of objects that got theirs here
         self.steps: dict[str, Step] = {}
+
+    async def __aenter__(self) -> Transaction:
+        self._store.enter(self)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        durable = self._store.leave(self, failed=kind is not None)
+        if durable is not None:
+            await durable
 
     # Reading
 
@@ -89,18 +113,11 @@ class Transaction:
 
     def by_uuid(self, cls: type[A], uuid: str) -> A:
         """The object with the uuid. Raises UUID_INVALID [class, uuid]."""
-        new = next((e for e in self._new(cls) if e.values()["uuid"] == uuid), None)
-        ref = new.ref if new else self._store.latest_uuid_ref(uuid)
+        ref = self._uuid_owner(uuid)
         entity = self.find(cls, ref) if ref else None
         if entity is None:
             raise ApiError("UUID_INVALID", cls.FACTS.name, uuid)
         return entity
-
-    def _new(self, cls: type[ApiClass]) -> Iterator[Entity]:
-        for ref, step in self.steps.items():
-            entity = self._objects[ref]
-            if step.operation == "add" and step.cls is cls and entity is not None:
-                yield entity
 
     # Writing
 
@@ -109,39 +126,36 @@ class Transaction:
 
         ref: the reference, else a fresh one. Raises INTERNAL_ERROR when the uuid is in use.
         """
-        unknown = values.keys() - cls.FIELDS.keys()
-        if unknown:
-            raise TypeError(f"{cls.FACTS.name} has no field {', '.join(sorted(unknown))}")
-        values.setdefault("uuid", new_uuid())
-        if self._uuid_taken(values["uuid"]):
+        _check_fields(cls, values, COMPUTED[cls], or_empty=True)
+        if "uuid" not in values:
+            values["uuid"] = new_uuid()
+        elif self._uuid_owner(values["uuid"]) is not None:
             raise ApiError("INTERNAL_ERROR", f"{cls.FACTS.name}.uuid: {values['uuid']} is in use")
+        if ref is not None and (ref in self._objects or self._store.latest(cls, ref) is not None):
+            raise ApiError("INTERNAL_ERROR", f"{cls.FACTS.name}: {ref} is in use")
         entity = new_entity(cls, ref or new_ref(), values)
         self._objects[entity.ref] = entity
-        self.steps[entity.ref] = Step("add", cls, entity, {})
+        self._uuids[values["uuid"]] = entity.ref
+        self.steps[entity.ref] = Step("add", cls, entity)
         for field, end in FORWARD[cls].items():
             self._link(end, entity.ref, getattr(entity, field))
-        for field, end in COMPUTED[cls].items():
-            if not getattr(entity, field):
-                continue
-            raise TypeError(f"{cls.FACTS.name}.{field} is computed from {end.cls.FACTS.name}.{end.field}")
         return cast(A, entity)
 
     def set(self, target: ApiClass, **values: Any) -> None:
         """Write fields of an object. Even the same value again counts as a change."""
         entity = self._writable(target)
         cls = declared_class(entity)
+        _check_fields(cls, values, COMPUTED[cls])
         forward = FORWARD[cls]
         for name, value in values.items():
-            if name not in cls.FIELDS:
-                raise TypeError(f"{cls.FACTS.name} has no field {name}")
-            if name in COMPUTED[cls]:
-                raise TypeError(f"{cls.FACTS.name}.{name} is computed")
             if name in forward:
                 self._unlink(forward[name], entity.ref, getattr(entity, name))
-                self._touch(entity, name, value)
+                self._write(entity, name, value)
                 self._link(forward[name], entity.ref, value)
             else:
-                self._touch(entity, name, value)
+                self._write(entity, name, value)
+        if "uuid" in values:
+            self._uuids[values["uuid"]] = entity.ref
 
     def touch(self, target: ApiClass) -> None:
         """Count the object as changed, though no field is."""
@@ -151,55 +165,78 @@ class Transaction:
         """Delete an object and take it out of the sets of those it points at. Others may still point at it."""
         entity = self._writable(target)
         cls, ref = declared_class(entity), entity.ref
+        pointed = [(end, getattr(entity, field)) for field, end in FORWARD[cls].items()]
         noted = self.steps.pop(ref, None)
         if noted is None or noted.operation != "add":
-            self.steps[ref] = Step("del", cls, entity, {})
-        for field, end in FORWARD[cls].items():
-            self._unlink(end, ref, getattr(entity, field))
+            self.steps[ref] = Step("del", cls, entity)
         self._objects[ref] = None
+        for end, value in pointed:
+            self._unlink(end, ref, value)
 
     # Helpers
 
     def _writable(self, target: ApiClass) -> Entity:
         entity = self._objects.get(target.ref)
         if entity is None:
-            if target.ref in self._objects:
-                raise ApiError("HANDLE_INVALID", declared_class(cast(Entity, target)).FACTS.name, target.ref)
-            cls = declared_class(cast(Entity, target))
-            entity = cast(Entity, self.get(cls, target.ref))
+            # Deleted here, or not looked at before: the search tells which.
+            entity = cast(Entity, self.get(declared_class(cast(Entity, target)), target.ref))
         return entity
 
-    def _touch(self, entity: Entity, name: str, value: Any) -> None:
-        setattr(entity, name, value)
-        self._note(entity)
+    def _write(self, entity: Entity, name: str, value: Any) -> None:
         if isinstance(entity, Draft):
-            entity.changes[name] = value
+            entity.write(name, value)
+            self._note(entity)
+        else:
+            setattr(entity, name, value)
 
     def _note(self, entity: Entity) -> None:
         if entity.ref not in self.steps:
-            values = entity.changes if isinstance(entity, Draft) else {}
-            self.steps[entity.ref] = Step("mod", declared_class(entity), entity, values)
+            self.steps[entity.ref] = Step("mod", declared_class(entity), entity)
 
-    def _uuid_taken(self, uuid: str) -> bool:
-        ref = self._store.latest_uuid_ref(uuid)
-        if ref is not None and self._objects.get(ref, ref) is not None:
-            return True
-        return any(step.operation == "add" and step.entity.values()["uuid"] == uuid for step in self.steps.values())
+    def _uuid_owner(self, uuid: str) -> str | None:
+        ref = self._uuids.get(uuid)
+        if ref is None or self._objects[ref] is None:
+            ref = self._store.latest_uuid_ref(uuid)
+        # Whoever has it elsewhere may have been deleted here.
+        return ref if ref is not None and self._objects.get(ref, ref) is not None else None
 
     def _link(self, end: End, ref: str, value: Any) -> None:
         """Put ``ref`` into the sets at the other end of a field that now holds ``value``."""
         for other in self._others(end, value):
-            current: tuple[str, ...] = getattr(other, end.field)
-            self._touch(other, end.field, (*current, ref))
+            if end.many_to_many:
+                current = getattr(other, end.field)
+                self._write(other, end.field, current if ref in current else (*current, ref))
+            elif isinstance(other, Draft):
+                other.note_link(end.field, ref, True)
+                self._note(other)
+            else:
+                link(other, end.field, ref)
 
     def _unlink(self, end: End, ref: str, value: Any) -> None:
         """Take ``ref`` out of the sets at the other end of a field that held ``value``."""
         for other in self._others(end, value):
-            current: tuple[str, ...] = getattr(other, end.field)
-            self._touch(other, end.field, tuple(item for item in current if item != ref))
+            if end.many_to_many:
+                current = getattr(other, end.field)
+                self._write(other, end.field, tuple(item for item in current if item != ref))
+            elif isinstance(other, Draft):
+                other.note_link(end.field, ref, False)
+                self._note(other)
+            else:
+                unlink(other, end.field, ref)
 
     def _others(self, end: End, value: Any) -> Iterator[Entity]:
-        for ref in value if isinstance(value, tuple) else (value,):
+        for ref in value if type(value) is tuple else (value,):
             other = self.find(end.cls, ref) if ref and ref != NULL_REF else None
             if other is not None:
                 yield cast(Entity, other)
+
+
+def _check_fields(
+    cls: type[ApiClass], values: Mapping[str, Any], computed: Mapping[str, End], *, or_empty: bool = False
+) -> None:
+    for name in values:
+        if name not in cls.FIELDS:
+            raise TypeError(f"{cls.FACTS.name} has no field {name}")
+        if name in computed and not (or_empty and not values[name]):
+            end = computed[name]
+            raise TypeError(f"{cls.FACTS.name}.{name} is computed from {end.cls.FACTS.name}.{end.field}")

@@ -1,0 +1,57 @@
+"""Finding committed objects by uuid and by name."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from xapi_async.datamodel.classes import CLASSES
+from xapi_async.datamodel.language import ApiClass
+from xapi_async.objects.entity import Entity
+
+INDEXED = ("uuid", "name_label")
+"""The fields that objects are found by."""
+
+
+class Indices:
+    """The references of objects by what they are looked up by."""
+
+    def __init__(self) -> None:
+        self._by_uuid: dict[str, str] = {}
+        # Most names are had by one object only: its reference then stands alone.
+        self._by_name: dict[type[ApiClass], dict[str, str | dict[str, None]]] = {
+            cls: {} for cls in CLASSES if "name_label" in cls.FIELDS
+        }
+
+    def by_uuid(self, uuid: str) -> str | None:
+        """Who has the uuid, in any class."""
+        return self._by_uuid.get(uuid)
+
+    def by_name(self, cls: type[ApiClass], name: str) -> tuple[str, ...]:
+        """The objects of a class with exactly that name_label."""
+        found = self._by_name[cls].get(name, ())
+        return (found,) if isinstance(found, str) else tuple(found)
+
+    def add(self, cls: type[ApiClass], entity: Entity) -> None:
+        """Enter an object as it is now."""
+        found, ref = cast(Any, entity), entity.ref
+        self._by_uuid[found.uuid] = ref
+        if cls in self._by_name:
+            names = self._by_name[cls]
+            same = names.setdefault(found.name_label, ref)
+            if isinstance(same, dict):
+                same[ref] = None
+            elif same != ref:
+                names[found.name_label] = {same: None, ref: None}
+
+    def remove(self, cls: type[ApiClass], entity: Entity) -> None:
+        """Take out an object, which must still be as it was entered."""
+        found, ref = cast(Any, entity), entity.ref
+        if self._by_uuid.get(found.uuid) == ref:
+            del self._by_uuid[found.uuid]
+        if cls in self._by_name:
+            names = self._by_name[cls]
+            same = names.get(found.name_label)
+            if isinstance(same, dict):
+                same.pop(ref, None)
+            if same == ref or not same:
+                names.pop(found.name_label, None)

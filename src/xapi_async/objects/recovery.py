@@ -1,0 +1,124 @@
+"""Starting from a database: checking the file, bringing it up to date, and making its objects."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from xapi_async.objects.entity import Entity, declared_class
+from xapi_async.objects.errors import DatabaseError, explained
+from xapi_async.objects.replay import Objects, Replayed, Reviver, StoredObject, replay
+from xapi_async.objects.schema import open_read_only, read_meta, upgrade, write_meta
+from xapi_async.objects.store import RESERVE, Store
+
+FREEZE_FROM = 10_000
+"""Objects from which those loaded are taken out of the reach of the garbage collector: they stay for long."""
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a database holds. entities: in order of last change. pieces, size: of the journal that was replayed."""
+
+    entities: list[Entity]
+    generation: int
+    pieces: int
+    size: int
+
+    def fill(self, store: Store) -> None:
+        """Put the objects into a store that has none."""
+        for entity in self.entities:
+            store.restore(declared_class(entity), entity)
+        store.restore_relations()
+
+
+def recover(path: Path, facts: Mapping[str, str | int]) -> Recovered:
+    """Check the database at ``path``, create or upgrade it, and read it. It blocks, so run it in a thread.
+
+    facts: what to note in it besides, such as the version of the server. The generations following
+    the one given back are reserved. Raises DatabaseError.
+    """
+    try:
+        _create(path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            _check(connection)
+            upgrade(connection)
+            recovered = _read(connection)
+            write_meta(connection, "generation", recovered.generation + RESERVE)
+            for name, value in facts.items():
+                write_meta(connection, name, value)
+            return recovered
+    except (sqlite3.Error, OSError) as error:
+        raise explained(error, path) from error
+    except DatabaseError as error:
+        raise DatabaseError(f"{path}: {error}") from error
+
+
+def inspect(path: Path) -> Recovered:
+    """Read a database, such as a backup, without changing it. It blocks. Raises DatabaseError."""
+    try:
+        with closing(open_read_only(path)) as connection:
+            _check(connection)
+            return _read(connection)
+    except (sqlite3.Error, OSError) as error:
+        raise explained(error, path) from error
+    except DatabaseError as error:
+        raise DatabaseError(f"{path}: {error}") from error
+
+
+def _create(path: Path) -> None:
+    # It will hold password hashes and keys: nobody else's business.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise DatabaseError("the database is damaged; put a backup in its place")
+
+
+def _read(connection: sqlite3.Connection) -> Recovered:
+    with _collector_off():
+        # Both tables as of one moment: a server may be writing.
+        connection.execute("BEGIN")
+        objects: Objects = {
+            ref: StoredObject(cls, ref, created, modified, orjson.loads(fields))
+            for ref, cls, created, modified, fields in connection.execute("SELECT * FROM objects")
+        }
+        size = 0
+
+        def rows() -> Iterator[bytes]:
+            nonlocal size
+            for (row,) in connection.execute("SELECT pieces FROM journal ORDER BY number"):
+                size += len(row)
+                yield row
+
+        replayed: Replayed = replay(rows(), objects, lambda ref: None)
+        reserved = int(str(read_meta(connection, "generation") or 0))
+        connection.execute("COMMIT")
+        kept = sorted((found for found in objects.values() if found is not None), key=lambda found: found.modified)
+        newest = max(replayed.newest, kept[-1].modified if kept else 0)
+        reviver = Reviver()
+        entities = [entity for found in kept if (entity := reviver.entity(found)) is not None]
+        del objects, kept
+        if len(entities) >= FREEZE_FROM:
+            gc.freeze()
+    return Recovered(entities, max(1, reserved, newest), replayed.pieces, size)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Without garbage collection while many lasting objects are made."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

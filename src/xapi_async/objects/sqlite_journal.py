@@ -1,0 +1,163 @@
+"""The journal in the database: a row for what was committed together, folded into objects later.
+
+Committing appends a row and nothing else, so it costs one write to the disk however many
+transactions it holds. In the background a checkpoint folds the oldest rows, a chunk at a time, into
+the table of objects; a start replays the rows that are left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import orjson
+
+from xapi_async.objects.errors import DatabaseError, explained
+from xapi_async.objects.journal import JournalEntry
+from xapi_async.objects.replay import Objects, StoredObject, replay
+from xapi_async.objects.schema import open_read_only
+from xapi_async.objects.settings import StoreSettings
+from xapi_async.objects.writer import Row, Writer
+
+PIECE_ENTRIES = 250
+"""How many steps of one transaction are kept in one piece; a larger one is kept in several."""
+
+ROW_BYTES = 100_000
+"""How large a row of the journal grows, unless a single piece is larger."""
+
+CHUNK_BYTES = 100_000
+"""How much of the journal is folded at a time: writers wait while that is written."""
+
+PAUSE = 0.005
+"""Seconds between two chunks."""
+
+RETRY = 5.0
+"""Seconds after which a checkpoint that failed is tried again."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Rows of the journal up to ``last``, folded: what to write to the table of objects and what to delete there."""
+
+    last: int
+    pieces: int
+    size: int
+    written: list[Row]
+    deleted: list[Row]
+
+
+class SqliteJournal:
+    """A :class:`~xapi_async.objects.journal.Journal` in the database. Use :meth:`run` in a task beside it."""
+
+    def __init__(self, writer: Writer, settings: StoreSettings, pieces: int = 0, size: int = 0) -> None:
+        """pieces, size: how many pieces and bytes are in the journal already."""
+        self._writer = writer
+        self._settings = settings
+        self._pieces = pieces
+        self._size = size
+        self._due = asyncio.Event()
+        self._count(0, 0)
+
+    def encode(self, entries: Sequence[JournalEntry]) -> Sequence[bytes]:
+        if len(entries) <= PIECE_ENTRIES:
+            return (orjson.dumps(entries, option=orjson.OPT_NON_STR_KEYS),)
+        pieces = (entries[start : start + PIECE_ENTRIES] for start in range(0, len(entries), PIECE_ENTRIES))
+        return [orjson.dumps(piece, option=orjson.OPT_NON_STR_KEYS) for piece in pieces]
+
+    async def append(self, pieces: Sequence[bytes]) -> None:
+        rows = [(row,) for row in _rows(pieces)]
+        await self._writer.write(("INSERT INTO journal (pieces) VALUES (?)", rows))
+        self._count(len(pieces), sum(len(row) for (row,) in rows))
+
+    async def reserve(self, generation: int) -> None:
+        await self._writer.write(("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", [(generation,)]))
+
+    async def run(self) -> None:
+        """Fold the journal whenever it has grown beyond the settings, until cancelled."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            try:
+                await self.checkpoint()
+            except DatabaseError as error:
+                _log.warning("the journal was not folded, which is tried again: %s", error)
+                await asyncio.sleep(RETRY)
+                self._count(0, 0)
+
+    async def checkpoint(self) -> None:
+        """Fold all there is into the objects, in chunks. Raises DatabaseError; what was folded stays so."""
+        while (chunk := await asyncio.to_thread(self._fold)) is not None:
+            await self._writer.write(
+                ("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", chunk.written),
+                ("DELETE FROM objects WHERE ref = ?", chunk.deleted),
+                ("DELETE FROM journal WHERE number <= ?", [(chunk.last,)]),
+            )
+            self._count(-chunk.pieces, -chunk.size)
+            if self._pieces <= 0:
+                break
+            await asyncio.sleep(PAUSE)
+
+    def _count(self, pieces: int, size: int) -> None:
+        self._pieces += pieces
+        self._size += size
+        settings = self._settings
+        if self._pieces >= settings.checkpoint_transactions or self._size >= settings.checkpoint_bytes:
+            self._due.set()
+
+    def _fold(self) -> _Chunk | None:
+        # In a thread and on a connection of its own, so that neither the loop nor writers wait for it.
+        try:
+            with closing(open_read_only(self._writer.path)) as connection:
+                return _fold(connection)
+        except sqlite3.Error as error:
+            raise explained(error, self._writer.path) from error
+
+
+def _fold(connection: sqlite3.Connection) -> _Chunk | None:
+    rows: list[tuple[int, bytes]] = []
+    size = 0
+    for row in connection.execute("SELECT number, pieces FROM journal ORDER BY number"):
+        rows.append(row)
+        size += len(row[1])
+        if size >= CHUNK_BYTES:
+            break
+    if not rows:
+        return None
+
+    def stored(ref: str) -> StoredObject | None:
+        found = connection.execute("SELECT class, created, modified, fields FROM objects WHERE ref = ?", (ref,))
+        row = found.fetchone()
+        return None if row is None else StoredObject(row[0], ref, row[1], row[2], orjson.loads(row[3]))
+
+    objects: Objects = {}
+    counted = replay((blob for _, blob in rows), objects, stored)
+    return _Chunk(
+        last=rows[-1][0],
+        pieces=counted.pieces,
+        size=size,
+        written=[
+            (found.ref, found.cls, found.created, found.modified, orjson.dumps(found.fields))
+            for found in objects.values()
+            if found is not None
+        ],
+        deleted=[(ref,) for ref, found in objects.items() if found is None],
+    )
+
+
+def _rows(pieces: Sequence[bytes]) -> Iterator[bytes]:
+    """The pieces as rows: JSON lists of a bounded size."""
+    gathered: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if gathered and size + len(piece) > ROW_BYTES:
+            yield b"[" + b",".join(gathered) + b"]"
+            gathered, size = [], 0
+        gathered.append(piece)
+        size += len(piece)
+    yield b"[" + b",".join(gathered) + b"]"
