@@ -7,10 +7,11 @@ its connection anew: questions are rare, and a connection kept open would have t
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import ldap3  # type: ignore[import-untyped]
@@ -154,7 +155,7 @@ class LdapDirectory:
                 wanted,
                 ldap3.SUBTREE,
                 attributes=[settings.sid_attribute, settings.name_attribute, *ATTRIBUTES],
-                time_limit=int(settings.timeout_seconds),
+                time_limit=_whole(settings.timeout_seconds),
                 paged_size=settings.page_size,
                 paged_cookie=cookie,
             )
@@ -175,6 +176,7 @@ class LdapDirectory:
         if dn is None:
             dn, password = settings.bind_dn, settings.bind_password
         connection: Any = None
+        unreachable: Exception = exceptions.LDAPInvalidServerError("no address is set")
         try:
             for server in self._servers():
                 connection = ldap3.Connection(
@@ -182,7 +184,7 @@ class LdapDirectory:
                     user=dn or None,
                     password=password or None,
                     authentication=ldap3.SIMPLE if dn else ldap3.ANONYMOUS,
-                    receive_timeout=settings.timeout_seconds,
+                    receive_timeout=_whole(settings.timeout_seconds),
                     raise_exceptions=True,
                     auto_referrals=False,
                     check_names=False,
@@ -196,7 +198,8 @@ class LdapDirectory:
             else:
                 raise unreachable
             if settings.start_tls and not server.ssl:
-                connection.start_tls()
+                if not connection.start_tls():
+                    raise exceptions.LDAPStartTLSError("the server does not encrypt")
             connection.bind()
             yield connection
         except (exceptions.LDAPException, OSError) as error:
@@ -204,7 +207,8 @@ class LdapDirectory:
             raise DirectoryError(f"the directory could not be asked: {error}", kind) from error
         finally:
             if connection is not None and not connection.closed:
-                connection.unbind()
+                with suppress(exceptions.LDAPExceptionError, OSError):
+                    connection.unbind()
 
     def _servers(self) -> list[Any]:
         settings = self._settings
@@ -225,6 +229,11 @@ _KINDS: dict[type[Exception], str] = {
     OSError: "UNAVAILABLE",
 }
 """What the API calls a failure."""
+
+
+def _whole(seconds: float) -> int:
+    """Seconds as the library wants them."""
+    return max(1, math.ceil(seconds))
 
 
 def _filled(pattern: str, **parts: str) -> str:
