@@ -197,9 +197,8 @@ class LdapDirectory:
                     unreachable = error
             else:
                 raise unreachable
-            if settings.start_tls and not server.ssl:
-                if not connection.start_tls():
-                    raise exceptions.LDAPStartTLSError("the server does not encrypt")
+            if settings.start_tls and not server.ssl and not connection.start_tls():
+                raise exceptions.LDAPStartTLSError("the server does not encrypt")
             connection.bind()
             yield connection
         except (exceptions.LDAPException, OSError) as error:
