@@ -13,28 +13,6 @@ from typing import Literal, NamedTuple, Protocol
 Backend = Literal["openvswitch", "bridge"]
 
 
-@dataclass(frozen=True)
-class Card:
-    """A network card (NIC) as found in a host.
-
-    device: its name, such as ``eth0``. MTU: bytes. managed, disallow_unplug: as the platform wants
-    cards that the host boots from to be treated. capabilities: special abilities, such as ``fcoe``.
-    vendor_id, device_id: four hex digits. pci_bus_path: such as ``0000:04:00.0``.
-    """
-
-    device: str
-    MAC: str
-    MTU: int = 1500
-    managed: bool = True
-    disallow_unplug: bool = False
-    capabilities: tuple[str, ...] = ()
-    vendor_id: str = ""
-    vendor_name: str = ""
-    device_id: str = ""
-    device_name: str = ""
-    pci_bus_path: str = ""
-
-
 class Link(NamedTuple):
     """The state of a card's link. speed: Mbit/s; duplex: full."""
 
@@ -44,6 +22,30 @@ class Link(NamedTuple):
 
 
 DOWN = Link(carrier=False, speed=0, duplex=False)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A network card (NIC) as found in a host.
+
+    device: its name, such as ``eth0``. link: None where nothing is known of it. MTU: bytes.
+    managed, disallow_unplug: as the platform wants cards that the host boots from to be treated.
+    capabilities: special abilities, such as ``fcoe``. vendor_id, device_id: four hex digits.
+    pci_bus_path: such as ``0000:04:00.0``.
+    """
+
+    device: str
+    MAC: str
+    link: Link | None = None
+    MTU: int = 1500
+    managed: bool = True
+    disallow_unplug: bool = False
+    capabilities: tuple[str, ...] = ()
+    vendor_id: str = ""
+    vendor_name: str = ""
+    device_id: str = ""
+    device_name: str = ""
+    pci_bus_path: str = ""
 
 
 class Lease(NamedTuple):
@@ -101,7 +103,7 @@ class NetworkDriver(Protocol):
         ...
 
     def learn(self, host: str, card: Card) -> None:
-        """Take note of a card that the state says the host has."""
+        """Take note of a card that the records say the host has; one known already stays as it is."""
         ...
 
     def link(self, host: str, device: str) -> Link:

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 class NetworkSettings:
     """How the simulated hosts are cabled, and who gives out addresses."""
 
-    cards_per_host: int = field(default=2, metadata={"doc": "Network cards in every host, named eth0, eth1 and so on."})
-    link_speed: int = field(default=10_000, metadata={"doc": "Speed of a card with a link, in Mbit/s."})
+    cards_per_host: int = field(
+        default=0,
+        metadata={"doc": "Cards a scan finds in every host, eth0, eth1 and so on, beside those it was installed with."},
+    )
+    link_speed: int = field(default=10_000, metadata={"doc": "Speed of cards that a scan has found, in Mbit/s."})
     unlinked: tuple[str, ...] = field(
         default=(), metadata={"doc": "Devices without a cable, such as eth3, on every host."}
     )

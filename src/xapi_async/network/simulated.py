@@ -53,18 +53,18 @@ class SimulatedNetwork:
         self.bridge_numbers: Iterator[int] = itertools.count()
 
     def cards(self, host: str) -> Sequence[Card]:
-        cards = {card.device: card for card in made_up_cards(self._settings, host)}
-        cards.update(self._learnt.get(host, {}))
-        return tuple(cards.values())
+        made_up = {card.device: card for card in made_up_cards(self._settings, host)}
+        cards = {**made_up, **self._learnt.get(host, {})}
+        return tuple(sorted(cards.values(), key=lambda card: (len(card.device), card.device)))
 
     def learn(self, host: str, card: Card) -> None:
         self._learnt.setdefault(host, {}).setdefault(card.device, card)
 
     def link(self, host: str, device: str) -> Link:
-        settings = self._settings
-        if device in settings.unlinked or all(card.device != device for card in self.cards(host)):
+        card = next((card for card in self.cards(host) if card.device == device), None)
+        if card is None or device in self._settings.unlinked:
             return DOWN
-        return Link(carrier=True, speed=settings.link_speed, duplex=True)
+        return card.link or Link(carrier=True, speed=self._settings.link_speed, duplex=True)
 
     def has_vlan(self, host: str, device: str, tag: int) -> bool:
         return f"{device}.{tag}" in self._settings.external_vlans

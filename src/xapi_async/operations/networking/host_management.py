@@ -22,7 +22,7 @@ from xapi_async.operations.networking.checks import (
 from xapi_async.operations.networking.links import attach_network, bring_up, obtained_addresses
 from xapi_async.operations.networking.management import manage_through, settle_address, stop_managing
 from xapi_async.operations.networking.records import delete_metrics, host_pifs, management_pif, put
-from xapi_async.operations.networking.scanning import learn
+from xapi_async.operations.networking.scanning import learn_all
 
 
 async def management_reconfigure(ctx: Context, pif: str) -> None:
@@ -94,8 +94,7 @@ async def signal_networking_change(ctx: Context) -> None:
 
 async def reset_networking(ctx: Context, host: str) -> None:
     """host.reset_networking: every Bond, VLAN, tunnel and PIF record of the host goes; a scan finds the cards again."""
-    for pif in host_pifs(ctx.store, host):
-        learn(ctx.services, pif)
+    learn_all(ctx.services, host)
     async with ctx.store.transaction() as tx:
         for pif in host_pifs(tx, host):
             for ref in pif.bond_master_of:

@@ -15,6 +15,7 @@ from xapi_async.objects.clock import api_time
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Services
 from xapi_async.operations.networking.records import bond_of, bond_slaves, new_metrics, put
+from xapi_async.operations.networking.scanning import learn
 
 PERIOD = 5.0
 """Seconds between looks at the links."""
@@ -52,6 +53,7 @@ def _seen(services: Services, refs: list[str]) -> Iterator[tuple[str, dict[str, 
         if pif is None or host is None:
             continue
         if pif.physical:
+            learn(services, pif)
             card = next((card for card in network.cards(host.uuid) if card.device == pif.device), None)
             yield ref, {**_link_fields(network.link(host.uuid, pif.device)), **(_card_fields(card) if card else {})}
         else:

@@ -18,7 +18,7 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Services
-from xapi_async.operations.networking.links import bring_down, bring_up, plug
+from xapi_async.operations.networking.links import bring_down, bring_up
 from xapi_async.operations.networking.management import manage_through
 from xapi_async.operations.networking.records import ipv4_settings, new_tunnel, new_vlan, put, vlans_over
 from xapi_async.operations.networking.switching import is_active, switch_over
@@ -85,8 +85,12 @@ async def _move_tunnel(services: Services, ref: str, new_transport: str) -> None
         new = new_tunnel(tx, tx.get(PIF, new_transport), old.network).access_PIF
         tx.delete(tunnel)
         tx.delete(old)
-    if attached:
-        await plug(services, new)
+    if not attached:
+        return
+    # Without the checks of a plug: while a bond is taken apart the transport still counts as its member.
+    if not store.get(PIF, new_transport).currently_attached:
+        await bring_up(services, new_transport)
+    await bring_up(services, new)
 
 
 # VIFs

@@ -8,9 +8,10 @@ from typing import Any
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
+from xapi_async.datamodel.classes.pif_metrics import PIFMetrics
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.datamodel.types import NULL_REF
-from xapi_async.network.driver import Card
+from xapi_async.datamodel.types import NEVER, NULL_REF
+from xapi_async.network.driver import Card, Link
 from xapi_async.network.mac import is_mac
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers, Services
@@ -27,9 +28,15 @@ from xapi_async.operations.networking.records import (
     put,
 )
 
+DEFAULT_MTU = 1500
+
+CARD_DETAILS = ("vendor_id", "vendor_name", "device_id", "device_name", "pci_bus_path")
+"""What an interface's metrics say of the card itself."""
+
 
 async def scan(ctx: Context, host: str) -> None:
     """PIF.scan: refresh what is known of the host's cards, and make an interface for each new one."""
+    learn_all(ctx.services, host)
     async with ctx.store.transaction() as tx:
         cards = {card.device: card for card in ctx.services.network.cards(tx.get(Host, host).uuid)}
         known = set()
@@ -52,6 +59,7 @@ async def introduce(ctx: Context, host: str, MAC: str, device: str, managed: boo
     Raises MAC_INVALID [MAC], DUPLICATE_PIF_DEVICE_NAME [device] or
     COULD_NOT_FIND_NETWORK_INTERFACE_WITH_SPECIFIED_DEVICE_NAME_AND_MAC_ADDRESS [device, MAC].
     """
+    learn_all(ctx.services, host)
     async with ctx.store.transaction() as tx:
         cards = {card.device: card for card in ctx.services.network.cards(tx.get(Host, host).uuid)}
         card = cards.get(device)
@@ -155,16 +163,27 @@ async def db_forget(ctx: Context, self: str) -> None:
 
 
 def learn(services: Services, pif: PIF) -> None:
-    """Tell the driver of the card behind a physical interface, so that it is still found once the record is gone."""
+    """Tell the driver of the card behind a physical interface, so that it is found even once the record is gone."""
     host = services.store.find(Host, pif.host)
-    if host is not None and pif.physical and is_mac(pif.MAC):
-        card = Card(
-            device=pif.device,
-            MAC=pif.MAC,
-            MTU=max(pif.MTU, 0) or 1500,
-            capabilities=tuple(pif.capabilities),
-        )
-        services.network.learn(host.uuid, card)
+    if host is None or not pif.physical or not is_mac(pif.MAC):
+        return
+    if any(card.device == pif.device for card in services.network.cards(host.uuid)):
+        return
+    details: dict[str, Any] = {}
+    metrics = services.store.find(PIFMetrics, pif.metrics)
+    if metrics is not None:
+        details = {name: getattr(metrics, name) for name in CARD_DETAILS}
+        if metrics.last_updated != NEVER or metrics.carrier:
+            details["link"] = Link(metrics.carrier, metrics.speed, metrics.duplex)
+    mtu = pif.MTU if pif.MTU > 0 else DEFAULT_MTU
+    card = Card(device=pif.device, MAC=pif.MAC, MTU=mtu, capabilities=tuple(pif.capabilities), **details)
+    services.network.learn(host.uuid, card)
+
+
+def learn_all(services: Services, host: str) -> None:
+    """As :func:`learn`, for every interface of a host."""
+    for pif in host_pifs(services.store, host):
+        learn(services, pif)
 
 
 def settle_management(tx: Transaction, host: str, bridge: str) -> None:
@@ -184,7 +203,7 @@ def _introduce(tx: Transaction, host: str, card: Card, managed_by: str, **values
         network = networks[0]
     else:
         network = tx.create(
-            Network, name_label=f"Pool-wide network associated with {card.device}", bridge=bridge, MTU=1500
+            Network, name_label=f"Pool-wide network associated with {card.device}", bridge=bridge, MTU=DEFAULT_MTU
         )
     is_management = network.bridge == managed_by
     return new_physical(
