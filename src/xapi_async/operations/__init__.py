@@ -6,14 +6,17 @@ gathered here and nowhere else.
 
 from __future__ import annotations
 
+from xapi_async.operations import networking
 from xapi_async.operations.context import Background, Handlers
 
 
 def handlers() -> Handlers:
     """Every explicit message there is, by wire name."""
-    return {}
+    return {
+        **networking.HANDLERS,
+    }
 
 
 def background() -> tuple[Background, ...]:
     """All work that goes on as long as the server runs."""
-    return ()
+    return (*networking.BACKGROUND,)
