@@ -15,7 +15,6 @@ from xapi_async.datamodel.classes import Host, Pool, Subject
 from xapi_async.objects.store import MemoryJournal, Store
 from xapi_async.operations.context import Caller, Context, Origin, Services
 from xapi_async.operations.directory import SUSPENDING_FLAGS, DirectoryError, RefusedError, UnknownError
-from xapi_async.operations.documents import MemoryDocuments
 from xapi_async.rpc import roles
 from xapi_async.rpc.authentication.external import External
 from xapi_async.rpc.expiry import Expiry
@@ -69,6 +68,36 @@ class FakeDirectory:
     async def groups(self, sid: str) -> Sequence[str]:
         self._sid(sid.removeprefix("sid-"))
         return self.memberships.get(sid.removeprefix("sid-"), ())
+
+
+class MemoryDocuments:
+    """Documents that nobody keeps."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    async def get(self, name: str) -> Any:
+        return self.values.get(name)
+
+    async def put(self, name: str, value: Any) -> None:
+        self.values[name] = value
+
+
+class MemoryLog:
+    """A log that nobody keeps."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    async def append(self, key: str, value: Any) -> None:
+        self.values.pop(key, None)
+        self.values[key] = value
+
+    async def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+    async def rows(self) -> list[tuple[str, Any]]:
+        return [(key, dict(value) if isinstance(value, dict) else value) for key, value in self.values.items()]
 
 
 @dataclass
@@ -128,7 +157,7 @@ async def house() -> AsyncIterator[House]:
         tx.create(Pool, master=host, restrictions={"restrict_rbac": "false"})
     services = Services(store, clock, random.Random(1), None, None)  # type: ignore[arg-type]
     passwords, _ = await Passwords.open(documents, SETTINGS)
-    external = External(store, clock, documents, {"AD": lambda service, config: directory})
+    external = await External.open(store, clock, documents, {"AD": lambda service, config: directory})
     sessions = Sessions(store, clock, Login(store, clock, SETTINGS, passwords, external), passwords)
     expiry = Expiry(store, clock, services.rng, SETTINGS, sessions, external)
     yield House(services, clock, documents, passwords, directory, external, sessions, expiry, host)

@@ -121,7 +121,7 @@ async def test_logging_in_by_a_nested_group(house: House, config: dict[str, str]
     ann = house.store.get(Session, session).auth_user_sid
     assert crew in await messages["auth.get_group_membership"](house.context(), ann)
     assert house.sessions.caller(session).may("vm.create")
-    again = External(house.store, house.clock, house.documents, made)  # as after a restart
+    again = await External.open(house.store, house.clock, house.documents, made)  # as after a restart
     assert (await again.current().information(ann))["subject-name"] == "ann"
 
 

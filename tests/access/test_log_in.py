@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.access.conftest import PASSWORD, SETTINGS, House
+from tests.access.conftest import PASSWORD, SETTINGS, House, MemoryDocuments
 from xapi_async.datamodel.classes import Session, Subject
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.operations.context import Origin
-from xapi_async.operations.documents import MemoryDocuments
 from xapi_async.rpc.passwords import Passwords
 from xapi_async.rpc.settings import AccessSettings
 
@@ -110,7 +109,7 @@ async def test_the_first_start_makes_a_password_and_says_it_once() -> None:
     second, nothing = await Passwords.open(documents, settings)
     assert nothing is None
     assert second.pool_secret == first.pool_secret
-    assert made not in str(documents.get("accounts"))
+    assert made not in str(documents.values)
     first.close()
     second.close()
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.access.conftest import House
+from tests.access.conftest import House, MemoryLog
 from xapi_async.datamodel.classes import Host, Pool
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
+from xapi_async.objects.database import open_database
 from xapi_async.operations import message
-from xapi_async.operations.documents import Document, MemoryDocuments
-from xapi_async.operations.notices import SEGMENT_SIZE, Messages, MessageSettings
+from xapi_async.operations.notices import Messages
 
 
 @pytest.fixture
-def messages(house: House) -> Messages:
-    return Messages(house.documents, house.clock)
+async def messages(house: House) -> Messages:
+    return await Messages.open(MemoryLog(), house.clock)
 
 
 async def _call(house: House, messages: Messages, name: str, *args: Any) -> Any:
@@ -87,7 +88,7 @@ async def test_since_counts_whole_seconds_for_one_object_and_fractions_for_all(
 
 
 async def test_at_most_ten_thousand_are_kept(house: House) -> None:
-    messages = Messages(house.documents, house.clock)
+    messages = await Messages.open(MemoryLog(), house.clock)
     first = await messages.post("X", 3, "Host", _uuid(house), "the first")
     await asyncio.gather(*(messages.post("X", 3, "Host", _uuid(house), "") for _ in range(10_000)))
     assert len(messages.newest_first()) == 10_001
@@ -100,16 +101,27 @@ async def test_at_most_ten_thousand_are_kept(house: House) -> None:
 
 
 async def test_messages_and_their_generations_outlive_a_restart(house: House) -> None:
-    messages = Messages(house.documents, house.clock)
-    refs = [await messages.post("X", 3, "Host", "uuid", str(number)) for number in range(SEGMENT_SIZE + 3)]
+    kept = MemoryLog()
+    messages = await Messages.open(kept, house.clock)
+    refs = [await messages.post("X", 3, "Host", "uuid", str(number)) for number in range(5)]
     await messages.remove(str(refs[-1]))
-    again = Messages(house.documents, house.clock)
+    seen = messages.generation
+    again = await Messages.open(kept, house.clock)
     assert [notice.ref for notice in again.newest_first()] == list(reversed(refs[:-1]))
-    assert again.generation == messages.generation
+    assert again.generation >= seen
+    assert again.since(3) == messages.since(3)
     new = await again.post("X", 3, "Host", "uuid", "new")
-    assert [ref for _, ref, _ in again.since(messages.generation)] == [new]
-    third = Messages(house.documents, house.clock)
-    assert len(third.newest_first()) == SEGMENT_SIZE + 3
+    assert [ref for _, ref, _ in again.since(seen)] == [new]
+
+
+async def test_messages_are_kept_in_the_database(house: House, tmp_path: Path) -> None:
+    async with open_database(tmp_path / "state.db") as database:
+        messages = await Messages.open(database.log("messages"), house.clock)
+        refs = await asyncio.gather(*(messages.post("X", 3, "Host", "uuid", "") for _ in range(100)))
+        await messages.remove(str(refs[0]))
+    async with open_database(tmp_path / "state.db") as database:
+        again = await Messages.open(database.log("messages"), house.clock)
+        assert [notice.ref for notice in again.newest_first()] == list(reversed(refs[1:]))
 
 
 async def test_events_are_told_of_what_comes_and_goes(house: House, messages: Messages) -> None:
@@ -128,10 +140,10 @@ async def test_events_are_told_of_what_comes_and_goes(house: House, messages: Me
 
 
 async def test_a_message_that_cannot_be_kept_is_null(house: House) -> None:
-    class Broken(MemoryDocuments):
-        async def put(self, name: str, value: Document) -> None:
+    class Broken(MemoryLog):
+        async def append(self, key: str, value: Any) -> None:
             raise OSError("the disk is full")
 
-    messages = Messages(Broken(), house.clock, MessageSettings())
+    messages = await Messages.open(Broken(), house.clock)
     assert await _call(house, messages, "create", "X", 1, "Host", _uuid(house), "") == NULL_REF
     assert messages.newest_first() == []

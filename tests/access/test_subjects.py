@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.access.conftest import House
+from tests.access.conftest import House, MemoryLog
 from xapi_async.datamodel.classes import Host, Pool, Secret, Session, Subject
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations import secret
@@ -89,8 +89,8 @@ async def test_secrets_may_come_with_their_uuid(house: House) -> None:
 
 
 @pytest.fixture
-def messages(house: House) -> Messages:
-    return Messages(house.documents, house.clock)
+async def messages(house: House) -> Messages:
+    return await Messages.open(MemoryLog(), house.clock)
 
 
 @pytest.fixture

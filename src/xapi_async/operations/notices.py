@@ -1,8 +1,7 @@
 """The objects of class message: notices kept beside the store, with generations of their own for events.
 
-They are kept in *segments*, documents of a few dozen notices each, so that keeping one more rewrites
-one small document. Who asks for a change waits until it is durable; changes asked for meanwhile are
-gathered and written together. Only then does anybody see them.
+Who asks for a change waits until it is durable; changes asked for meanwhile are gathered and written
+together. Only then does anybody see them, in the order in which they were asked for.
 """
 
 from __future__ import annotations
@@ -16,16 +15,15 @@ from typing import Any
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.clock import Clock, api_time
+from xapi_async.objects.documents import Log
 from xapi_async.objects.entity import new_ref, new_uuid
-from xapi_async.operations.documents import Document, Documents
 
 log = logging.getLogger(__name__)
 
-SEGMENT_SIZE = 64
-"""Messages that follow each other and are kept together."""
+RESERVE = 1000
+"""Generations that are noted as used before they are, so that few changes need a note of their own."""
 
-SEGMENTS = 4096
-"""Segments there can be; counting begins anew after the last, whose messages are long gone by then, as a rule."""
+_RESERVED = "reserved"
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,8 @@ class MessageSettings:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message. number: counts all that were ever made. time: seconds since 1970, with fractions."""
+    """A message. time: seconds since 1970, with fractions."""
 
-    number: int
     ref: str
     uuid: str
     name: str
@@ -64,15 +61,6 @@ class Notice:
             "body": self.body,
         }
 
-    @property
-    def segment(self) -> int:
-        """The number of the segment that keeps it."""
-        return self.number // SEGMENT_SIZE % SEGMENTS
-
-
-_Segment = dict[str, tuple[int, Notice]]
-"""Messages by reference, each with the generation of its creation."""
-
 
 @dataclass(eq=False, slots=True)
 class _Change:
@@ -84,22 +72,33 @@ class _Change:
 
 
 class Messages:
-    """All messages. documents: where they are kept. Its generations go on over restarts."""
+    """All messages. Its generations go on over restarts. Use :meth:`open` to make one."""
 
-    def __init__(self, documents: Documents, clock: Clock, settings: MessageSettings | None = None) -> None:
-        self._documents = documents
+    def __init__(self, kept: Log, clock: Clock, settings: MessageSettings) -> None:
+        self._log = kept
         self._clock = clock
-        self._settings = settings or MessageSettings()
-        self._by_ref: _Segment = {}  # oldest first
-        self._segments: dict[int, _Segment] = {}
+        self._settings = settings
+        self._by_ref: dict[str, tuple[int, Notice]] = {}  # oldest first, with the generation of creation
         self._by_uuid: dict[str, str] = {}
-        self._removals: deque[tuple[int, str]] = deque(maxlen=self._settings.removals_kept)
+        self._removals: deque[tuple[int, str]] = deque(maxlen=settings.removals_kept)
         self._listeners: list[Callable[[], None]] = []
         self._pending: list[_Change] = []
         self._lock = asyncio.Lock()
+        self._reserved = 0
         self.generation = 0
-        self._next_number = 0
-        self._load()
+
+    @staticmethod
+    async def open(kept: Log, clock: Clock, settings: MessageSettings | None = None) -> Messages:
+        """The messages kept in a log."""
+        messages = Messages(kept, clock, settings or MessageSettings())
+        for key, value in await kept.rows():
+            if key == _RESERVED:
+                messages.generation = messages._reserved = value
+                continue
+            generation, notice = value.pop("generation"), Notice(**value)
+            messages._by_ref[key] = (generation, notice)
+            messages._by_uuid[notice.uuid] = key
+        return messages
 
     # Reading
 
@@ -141,10 +140,7 @@ class Messages:
 
         cls: the object's class, as the enumeration ``cls`` spells it. body: must be legal in XML.
         """
-        notice = Notice(
-            self._next_number, new_ref(), new_uuid(), name, priority, cls, obj_uuid, self._clock.now(), body
-        )
-        self._next_number += 1
+        notice = Notice(new_ref(), new_uuid(), name, priority, cls, obj_uuid, self._clock.now(), body)
         return notice.ref if await self._make([_Change(notice, is_removal=False)]) else None
 
     async def remove(self, ref: str) -> None:
@@ -181,62 +177,44 @@ class Messages:
             if change.done is not None:
                 return  # whoever held the lock before wrote it along with their own
             batch, self._pending = self._pending, []
-            segments = self._segments_after(batch)
             try:
-                for number, segment in segments.items():
-                    await self._documents.put(_document_name(number), self._document(segment, len(batch)))
+                await self._reserve(self.generation + len(batch))
             except Exception:
                 log.exception("messages could not be stored")
                 for failed in batch:
                     failed.done = False
                 return
-            self._segments.update(segments)
-            self._apply(batch)
+            # Asked for at once, they are written at once.
+            numbered = list(enumerate(batch, self.generation + 1))
+            outcomes = await asyncio.gather(*(self._keep(*item) for item in numbered), return_exceptions=True)
+            for (generation, one), outcome in zip(numbered, outcomes, strict=True):
+                if isinstance(outcome, BaseException):
+                    log.error("a message could not be stored", exc_info=outcome)
+                    one.done = False
+                else:
+                    self._apply(generation, one)
+            for listener in tuple(self._listeners):
+                listener()
 
-    def _segments_after(self, batch: Sequence[_Change]) -> dict[int, _Segment]:
-        """What the segments that a batch touches will hold."""
-        segments = {number: dict(self._segments.get(number, {})) for number in {c.notice.segment for c in batch}}
-        for generation, change in enumerate(batch, self.generation + 1):
-            segment = segments[change.notice.segment]
-            if change.is_removal:
-                segment.pop(change.notice.ref, None)
-            else:
-                segment[change.notice.ref] = (generation, change.notice)
-        return segments
+    async def _reserve(self, generation: int) -> None:
+        if generation > self._reserved:
+            await self._log.append(_RESERVED, generation + RESERVE)
+            self._reserved = generation + RESERVE
 
-    def _document(self, segment: _Segment, changes: int) -> Document:
-        kept = [[generation, asdict(notice)] for generation, notice in segment.values()]
-        return {"generation": self.generation + changes, "next_number": self._next_number, "messages": kept}
+    async def _keep(self, generation: int, change: _Change) -> None:
+        notice = change.notice
+        if change.is_removal:
+            await self._log.delete(notice.ref)
+        else:
+            await self._log.append(notice.ref, {**asdict(notice), "generation": generation})
 
-    def _apply(self, batch: Sequence[_Change]) -> None:
-        for change in batch:
-            self.generation += 1
-            notice = change.notice
-            if not change.is_removal:
-                self._by_ref[notice.ref] = (self.generation, notice)
-                self._by_uuid[notice.uuid] = notice.ref
-            elif self._by_ref.pop(notice.ref, None) is not None:
-                del self._by_uuid[notice.uuid]
-                self._removals.append((self.generation, notice.ref))
-            change.done = True
-        for listener in tuple(self._listeners):
-            listener()
-
-    def _load(self) -> None:
-        loaded: list[tuple[int, Notice]] = []
-        for number in range(SEGMENTS):
-            document = self._documents.get(_document_name(number))
-            if document is None:
-                continue
-            self.generation = max(self.generation, document["generation"])
-            self._next_number = max(self._next_number, document["next_number"])
-            notices = [(generation, Notice(**values)) for generation, values in document["messages"]]
-            self._segments[number] = {notice.ref: (generation, notice) for generation, notice in notices}
-            loaded.extend(notices)
-        loaded.sort(key=lambda item: item[0])
-        self._by_ref = {notice.ref: (generation, notice) for generation, notice in loaded}
-        self._by_uuid = {notice.uuid: notice.ref for _, notice in loaded}
-
-
-def _document_name(segment: int) -> str:
-    return f"messages/{segment}"
+    def _apply(self, generation: int, change: _Change) -> None:
+        self.generation = generation
+        notice = change.notice
+        if not change.is_removal:
+            self._by_ref[notice.ref] = (generation, notice)
+            self._by_uuid[notice.uuid] = notice.ref
+        elif self._by_ref.pop(notice.ref, None) is not None:
+            del self._by_uuid[notice.uuid]
+            self._removals.append((generation, notice.ref))
+        change.done = True

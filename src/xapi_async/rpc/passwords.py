@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.operations.documents import Documents
+from xapi_async.objects.documents import Documents
 from xapi_async.rpc.settings import AccessSettings
 
 T = TypeVar("T")
@@ -40,6 +40,8 @@ class Passwords:
         # call then cost one hash, not thousands. Never written anywhere.
         self._key = secrets.token_bytes(32)
         self._verified: bytes | None = None
+        self._hash = ""
+        self._pool_secret = ""
 
     @staticmethod
     async def open(documents: Documents, settings: AccessSettings) -> tuple[Passwords, str | None]:
@@ -50,11 +52,16 @@ class Passwords:
         """
         passwords = Passwords(documents, settings)
         made: str | None = None
-        if documents.get(_ACCOUNTS) is None:
+        accounts, pool_secret = await documents.get(_ACCOUNTS), await documents.get(_POOL_SECRET)
+        if accounts is not None:
+            passwords._hash = accounts[ROOT]
+        else:
             initial = settings.password or secrets.token_urlsafe(18)
             made = None if settings.password else initial
             await passwords.change(initial)
-        if documents.get(_POOL_SECRET) is None:
+        if pool_secret is not None:
+            passwords._pool_secret = pool_secret["secret"]
+        else:
             await passwords.set_pool_secret(secrets.token_hex(32))
         return passwords, made
 
@@ -86,7 +93,7 @@ class Passwords:
             raise ApiError("CHANGE_PASSWORD_REJECTED", f"the password has more than {LONGEST} characters")
         new_hash = await self._slowly(lambda: self._hasher.hash(password))
         await self._documents.put(_ACCOUNTS, {ROOT: new_hash})
-        self._verified = None
+        self._hash, self._verified = new_hash, None
 
     @property
     def root_hash(self) -> str:
@@ -96,22 +103,16 @@ class Passwords:
     @property
     def pool_secret(self) -> str:
         """What the hosts of the pool know each other by."""
-        document = self._documents.get(_POOL_SECRET)
-        assert document is not None  # made by open()
-        return str(document["secret"])
+        return self._pool_secret
 
     async def set_pool_secret(self, value: str) -> None:
         """Give the pool another secret."""
         await self._documents.put(_POOL_SECRET, {"secret": value})
+        self._pool_secret = value
 
     def is_pool_secret(self, value: str) -> bool:
         """Whether this is the pool's secret."""
         return hmac.compare_digest(value.encode(), self.pool_secret.encode())
-
-    @property
-    def _hash(self) -> str:
-        document = self._documents.get(_ACCOUNTS)
-        return str(document[ROOT]) if document else ""
 
     def _matches(self, kept: str, password: str) -> bool:
         try:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from xapi_async.datamodel.classes import Host, Pool
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.clock import Clock
+from xapi_async.objects.documents import Documents
 from xapi_async.objects.store import Store
 from xapi_async.operations.directory import Directory, DirectoryError
-from xapi_async.operations.documents import Documents
 
 Config = Mapping[str, str]
 
@@ -26,7 +26,7 @@ class External:
     """The directory of the pool's master, which is the one that counts.
 
     factories: the kinds of directory there are, by ``external_auth_type``. documents: where passwords
-    for the directory are kept, as clients do not see those.
+    for the directory are kept, as clients do not see those. Use :meth:`open` to make one.
     """
 
     def __init__(self, store: Store, clock: Clock, documents: Documents, factories: Mapping[str, Factory]) -> None:
@@ -36,6 +36,14 @@ class External:
         self._factories = factories
         self._made: tuple[object, Directory] | None = None
         self._is_ready = False
+        self._secrets: dict[str, dict[str, str]] = {}
+
+    @staticmethod
+    async def open(store: Store, clock: Clock, documents: Documents, factories: Mapping[str, Factory]) -> External:
+        """With the passwords that are kept."""
+        external = External(store, clock, documents, factories)
+        external._secrets = await documents.get(_SECRETS) or {}
+        return external
 
     @property
     def is_enabled(self) -> bool:
@@ -48,7 +56,7 @@ class External:
         master = self._master()
         if master is None or not master.external_auth_type:
             raise ApiError("AUTH_IS_DISABLED")
-        config = {**master.external_auth_configuration, **self._secrets().get(master.ref, {})}
+        config = {**master.external_auth_configuration, **self._secrets.get(master.ref, {})}
         key = (master.external_auth_type, master.external_auth_service_name, config)
         if self._made is None or self._made[0] != key:
             try:
@@ -83,7 +91,7 @@ class External:
         kept = {key: value for key, value in config.items() if not is_secret(key)}
         hidden = {key: value for key, value in config.items() if is_secret(key)}
         # The passwords first: without them the directory would be switched on but of no use.
-        await self._documents.put(_SECRETS, {**self._secrets(), host_ref: hidden})
+        await self._keep({**self._secrets, host_ref: hidden})
         async with self._store.transaction() as tx:
             tx.set(
                 tx.get(Host, host_ref),
@@ -102,8 +110,7 @@ class External:
                 external_auth_service_name="",
                 external_auth_configuration={},
             )
-        secrets = {ref: hidden for ref, hidden in self._secrets().items() if ref != host_ref}
-        await self._documents.put(_SECRETS, secrets)
+        await self._keep({ref: hidden for ref, hidden in self._secrets.items() if ref != host_ref})
 
     async def _probe(self) -> bool:
         if not self._is_ready:
@@ -120,8 +127,10 @@ class External:
             raise ApiError("AUTH_UNKNOWN_TYPE", auth_type)
         return factory(service_name, config)
 
-    def _secrets(self) -> dict[str, dict[str, str]]:
-        return self._documents.get(_SECRETS) or {}
+    async def _keep(self, secrets: dict[str, dict[str, str]]) -> None:
+        if secrets != self._secrets:
+            await self._documents.put(_SECRETS, secrets)
+            self._secrets = secrets
 
     def _master(self) -> Host | None:
         pool = next(iter(self._store.all(Pool)), None)
