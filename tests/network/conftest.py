@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import context, memory_services
+from tests.support import FakeClock, context, memory_services
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.network import Network
@@ -17,6 +17,8 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import RO_RUNTIME, ApiClass
+from xapi_async.hypervisor.driver import Domain, DomainConfig
+from xapi_async.hypervisor.simulated import SimulatedHypervisor
 from xapi_async.network.settings import NetworkSettings
 from xapi_async.network.simulated import SimulatedNetwork
 from xapi_async.objects.entity import start_value
@@ -81,7 +83,20 @@ class Lab:
         }
         if host is not None:
             values["resident_on"] = self.hosts[host]
-        return await self.put(VM, **{**values, **given})
+        vm = await self.put(VM, **{**values, **given})
+        if host is not None and values["domid"] != -1:
+            home = self.store.get(Host, self.hosts[host]).uuid
+            config = DomainConfig(
+                vm=self.store.get(VM, vm).uuid,
+                host=home,
+                name="guest",
+                is_hvm=hvm,
+                vcpus=1,
+                memory=1 << 30,
+                memory_max=1 << 30,
+            )
+            self.services.hypervisor.adopt([Domain(config, domid=7, is_paused=state == "Paused", started=0.0)])
+        return vm
 
 
 @pytest.fixture
@@ -93,7 +108,8 @@ def settings() -> NetworkSettings:
 
 @pytest.fixture
 async def lab(settings: NetworkSettings) -> AsyncIterator[Lab]:
-    async with memory_services() as services:
+    clock = FakeClock()
+    async with memory_services(clock=clock, hypervisor=SimulatedHypervisor(clock)) as services:
         services.network = SimulatedNetwork(settings, services.clock)
         lab = Lab(services)
         async with lab.store.transaction() as tx:

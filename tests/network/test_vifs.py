@@ -14,6 +14,7 @@ from xapi_async.datamodel.classes.vif_metrics import VIFMetrics
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_guest_metrics import VMGuestMetrics
 from xapi_async.datamodel.errors import ApiError
+from xapi_async.hypervisor.faults import parse
 from xapi_async.operations.networking.vif import copy_vif, mark_attached, mark_detached, refresh_vifs
 from xapi_async.operations.networking.vif_rules import OPERATIONS, RULES, check
 from xapi_async.operations.networking.visibility import assert_can_see, is_properly_shared
@@ -152,6 +153,17 @@ async def test_plugging_and_unplugging(lab):
     metrics = vif.metrics
     await lab.call("VIF.destroy", vif.ref)
     assert lab.store.find(VIFMetrics, metrics) is None
+
+
+async def test_a_guest_may_keep_its_device(lab):
+    vm = await lab.vm("Running", 0)
+    vif = await lab.create(VIF, VM=vm, network=await lab.network(), device="0")
+    await lab.call("VIF.plug", vif)
+    lab.services.hypervisor.faults.add(parse("unplug: DEVICE_DETACH_REJECTED"))
+    assert (await lab.refused("VIF.unplug", vif))[:3] == ["DEVICE_DETACH_REJECTED", "VIF", vif]
+    assert lab.store.get(VIF, vif).currently_attached
+    await lab.call("VIF.unplug_force", vif)
+    assert not lab.store.get(VIF, vif).currently_attached
 
 
 async def test_plugging_needs_every_network_of_the_vm(lab):

@@ -75,13 +75,6 @@ async def start_proxies(services: Services, vifs: Sequence[str]) -> None:
             await _tell(services, proxy, problem)
 
 
-async def stop_proxies(services: Services, vifs: Sequence[str]) -> None:
-    """Stop the proxies of interfaces."""
-    if proxies_on(services.store, vifs):
-        async with services.store.transaction() as tx:
-            note_stopped(tx, vifs)
-
-
 def note_stopped(tx: Transaction, vifs: Iterable[str]) -> None:
     """Show the proxies of interfaces as stopped."""
     for proxy in proxies_on(tx, vifs):

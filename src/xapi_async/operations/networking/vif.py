@@ -27,7 +27,7 @@ from xapi_async.operations.networking.checks import (
 from xapi_async.operations.networking.guest_addresses import assign_address
 from xapi_async.operations.networking.links import effective_mtu
 from xapi_async.operations.networking.network import attach_networks_of_vm, release_unused
-from xapi_async.operations.networking.pvs_proxy import note_stopped, proxies_on, start_proxies, stop_proxies
+from xapi_async.operations.networking.pvs_proxy import note_stopped, proxies_on, start_proxies
 from xapi_async.operations.networking.records import put
 from xapi_async.operations.networking.switching import is_active, plug_device, switch_over, unplug_device
 from xapi_async.operations.networking.vif_rules import RULES
@@ -79,7 +79,7 @@ async def plug(ctx: Context, self: str) -> None:
         store, services = ctx.store, ctx.services
         vm = store.get(VM, store.get(VIF, self).VM)
         await attach_networks_of_vm(services, vm.ref, vm.resident_on)
-        await plug_device(ctx, self)
+        await plug_device(services, self)
         async with store.transaction() as tx:
             _note_attached(tx, tx.get(VIF, self))
         await start_proxies(services, [self])
@@ -99,10 +99,10 @@ async def _unplug(ctx: Context, self: str, *, force: bool) -> None:
     async with marked(ctx, RULES, self, "unplug"):
         vif = ctx.store.get(VIF, self)
         host, network = ctx.store.get(VM, vif.VM).resident_on, vif.network
-        await stop_proxies(ctx.services, [self])
-        await unplug_device(ctx, self, force=force)
+        await unplug_device(ctx.services, self, force=force)
         async with ctx.store.transaction() as tx:
             put(tx, tx.get(VIF, self), currently_attached=False)
+            note_stopped(tx, [self])
         await release_unused(ctx.services, network, host)
 
 
