@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xapi_async.inventory.groups import VmGroup
 from xapi_async.inventory.memory import GIB

@@ -1,0 +1,172 @@
+"""What an agent's start does to a database that is already there.
+
+Facts about machines and software are found out anew, records that every pool has are put back, and
+what a database does not keep is made again. What administrators set is left alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+
+from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.host_cpu import HostCpu
+from xapi_async.datamodel.classes.host_metrics import HostMetrics
+from xapi_async.datamodel.classes.pif import PIF
+from xapi_async.datamodel.classes.pif_metrics import PIFMetrics
+from xapi_async.datamodel.classes.pool import Pool
+from xapi_async.datamodel.classes.vbd import VBD
+from xapi_async.datamodel.classes.vbd_metrics import VBDMetrics
+from xapi_async.datamodel.classes.vif import VIF
+from xapi_async.datamodel.classes.vif_metrics import VIFMetrics
+from xapi_async.datamodel.classes.vm import VM
+from xapi_async.datamodel.classes.vm_metrics import VMMetrics
+from xapi_async.datamodel.language import ApiClass
+from xapi_async.datamodel.types import NULL_REF
+from xapi_async.inventory.cpu import create_host_cpus, pool_cpu_info
+from xapi_async.inventory.devices import synchronise_pci, synchronise_usb
+from xapi_async.inventory.hardware import HostSettings
+from xapi_async.inventory.hosts import boot_memory, boot_times, control_domain_fields, hardware_fields
+from xapi_async.inventory.maker import Maker
+from xapi_async.inventory.networks import synchronise_internal_network
+from xapi_async.inventory.plugins import synchronise_plugins
+from xapi_async.inventory.software import API_VENDOR, API_VERSION, bios_strings, software_version
+from xapi_async.inventory.storage import synchronise_tools
+from xapi_async.inventory.template_records import IDLE
+from xapi_async.objects.transaction import Transaction
+
+_DEAD = ("Halted", "Suspended")
+
+
+def refresh_pool(
+    tx: Transaction,
+    now: float,
+    rng: random.Random,
+    hardware: Mapping[str, HostSettings] | None = None,
+    *,
+    rebooted: bool = False,
+) -> None:
+    """Do for every host of the pool what the start of its agent does, and for the pool what the master's does.
+
+    now: seconds since 1970. rng: where new identities come from. hardware: the hosts whose machine is
+    described, by uuid; of others what the database says of it is kept. rebooted: the hosts started anew,
+    not only their agents.
+    """
+    maker = Maker(tx, rng, now)
+    hosts = list(tx.all(Host))
+    for host in hosts:
+        refresh_host(maker, host, (hardware or {}).get(host.uuid), rebooted=rebooted)
+    for pool in tx.all(Pool):
+        maker.update(pool, cpu_info=pool_cpu_info(host.cpu_info for host in hosts))
+    synchronise_plugins(maker)
+    synchronise_internal_network(maker)
+    synchronise_tools(maker, hosts)
+    _refresh_vms(maker)
+    _recreate_metrics(maker)
+
+
+def refresh_host(maker: Maker, host: Host, hardware: HostSettings | None, *, rebooted: bool = False) -> None:
+    """Find out anew what a host is and runs."""
+    times = boot_times(maker.now)
+    if not rebooted and "boot_time" in host.other_config:
+        del times["boot_time"]
+    maker.update(host, other_config={**host.other_config, **times}, **_address(maker, host))
+    _refresh_metrics(maker, host, hardware)
+    if hardware is None:
+        _refresh_software(maker, host)
+    else:
+        serial_number = host.bios_strings.get("system-serial-number", "")
+        maker.update(host, bios_strings=bios_strings(hardware, hardware.serial_number or serial_number))
+        maker.update(host, **hardware_fields(hardware))
+        control_domain = maker.tx.find(VM, host.control_domain)
+        if control_domain is not None:
+            maker.update(control_domain, **control_domain_fields(hardware))
+        synchronise_pci(maker, host, hardware)
+        synchronise_usb(maker, host, hardware)
+    for ref in host.host_CPUs:
+        maker.tx.delete(maker.tx.get(HostCpu, ref))
+    create_host_cpus(maker, host)
+
+
+def _refresh_software(maker: Maker, host: Host) -> None:
+    """Without a description of the machine only what this program is decides is new."""
+    backend = host.software_version.get("network_backend", "openvswitch")
+    maker.update(
+        host,
+        API_version_major=API_VERSION[0],
+        API_version_minor=API_VERSION[1],
+        API_version_vendor=API_VENDOR,
+        software_version=software_version(backend, host.edition),
+    )
+    metrics = maker.tx.find(HostMetrics, host.metrics)
+    if metrics is not None:
+        maker.update(host, **boot_memory(metrics.memory_total))
+
+
+def _address(maker: Maker, host: Host) -> dict[str, str]:
+    """The address of the management interface, where one is known."""
+    pifs = (maker.tx.get(PIF, ref) for ref in host.PIFs)
+    management = next((pif for pif in pifs if pif.management), None)
+    if management is None or not management.currently_attached:
+        return {}
+    if management.primary_address_type == "IPv6":
+        address = next(iter(management.IPv6), "").partition("/")[0]
+    else:
+        address = management.IP
+    return {"address": address} if address else {}
+
+
+def _refresh_metrics(maker: Maker, host: Host, hardware: HostSettings | None) -> None:
+    metrics = maker.tx.find(HostMetrics, host.metrics)
+    if metrics is None:
+        total = hardware.memory if hardware else host.boot_free_mem
+        metrics = maker.create(HostMetrics, memory_total=total, memory_free=0, live=True, last_updated=maker.time)
+        maker.update(host, metrics=metrics.ref)
+    elif hardware is not None:
+        maker.update(metrics, memory_total=hardware.memory)
+    maker.update(metrics, live=True)
+    for pif in (maker.tx.get(PIF, ref) for ref in host.PIFs):
+        if maker.tx.find(PIFMetrics, pif.metrics) is None and pif.physical:
+            maker.update(pif, metrics=maker.create(PIFMetrics).ref)
+
+
+def _refresh_vms(maker: Maker) -> None:
+    """Halted VMs let go of their devices, and of running ones the volatile figures are entered again."""
+    for vm in maker.tx.all(VM):
+        if vm.scheduled_to_be_resident_on != NULL_REF:
+            maker.update(vm, scheduled_to_be_resident_on=NULL_REF)
+        if vm.power_state == "Halted":
+            devices: Iterable[VBD | VIF] = [
+                *(maker.tx.get(VBD, ref) for ref in vm.VBDs),
+                *(maker.tx.get(VIF, ref) for ref in vm.VIFs),
+            ]
+            for device in devices:
+                maker.update(device, currently_attached=False, reserved=False)
+        metrics = maker.tx.find(VMMetrics, vm.metrics)
+        if metrics is not None:
+            _refresh_vm_metrics(maker, vm, metrics)
+
+
+def _refresh_vm_metrics(maker: Maker, vm: VM, metrics: VMMetrics) -> None:
+    if vm.power_state in _DEAD:
+        maker.update(metrics, VCPUs_utilisation=IDLE)
+        return
+    hvm = bool(vm.HVM_boot_policy)
+    known = {} if vm.is_control_domain else {"hvm": hvm, "current_domain_type": "hvm" if hvm else "pv"}
+    utilisation = IDLE if vm.is_control_domain else dict.fromkeys(range(vm.VCPUs_at_startup), 0.0)
+    maker.update(
+        metrics, memory_actual=vm.memory_target, VCPUs_utilisation=utilisation, last_updated=maker.time, **known
+    )
+
+
+def _recreate_metrics(maker: Maker) -> None:
+    """Make the records again that no database keeps, under the references that devices still have."""
+    tx = maker.tx
+    _recreate(maker, VBDMetrics, [vbd.metrics for vbd in tx.all(VBD)])
+    _recreate(maker, VIFMetrics, [vif.metrics for vif in tx.all(VIF)])
+
+
+def _recreate(maker: Maker, cls: type[ApiClass], refs: Iterable[str]) -> None:
+    for ref in refs:
+        if ref != NULL_REF and maker.tx.find(cls, ref) is None:
+            maker.create(cls, ref=ref)
