@@ -6,7 +6,7 @@ gathered here and nowhere else.
 
 from __future__ import annotations
 
-from xapi_async.operations import networking
+from xapi_async.operations import blob, networking, secret, subject
 from xapi_async.operations.context import Background, Handlers
 
 
@@ -14,6 +14,9 @@ def handlers() -> Handlers:
     """Every explicit message there is, by wire name."""
     return {
         **networking.HANDLERS,
+        **blob.HANDLERS,
+        **secret.HANDLERS,
+        **subject.HANDLERS,
     }
 
 
