@@ -1,0 +1,213 @@
+"""VHDs as streams: one written from front to back while the disk is read, one read in the order it comes.
+
+A dynamic VHD says at its start where each block will be, so what a disk holds is asked for first; then
+the blocks follow one by one, and no more than one of them is in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from xapi_async.storage import vhd
+from xapi_async.storage.bitmap import Bitmap
+from xapi_async.storage.disk_folder import View
+from xapi_async.storage.layers import BLOCK as GRAIN
+
+_PER_BLOCK = vhd.BLOCK // GRAIN  # bits of the allocation map in one block of the VHD: 32, so 4 whole bytes
+_MAP_BYTES = _PER_BLOCK // 8
+_SECTOR_BITS = GRAIN // vhd.SECTOR // 8  # bytes of a sector bitmap for one bit of the allocation map
+_PIECE = 1 << 20
+
+
+class Base(NamedTuple):
+    """What a differencing VHD is to be read upon."""
+
+    view: View
+    uuid: UUID
+
+
+class Source(Protocol):
+    """Bytes that come in."""
+
+    async def read(self, limit: int) -> bytes:
+        """At most ``limit`` bytes, none at the end."""
+        ...
+
+
+class Target(NamedTuple):
+    """A disk to be filled. size: bytes. write: data at a place. zero: a place and a length."""
+
+    size: int
+    write: Callable[[int, bytes], Awaitable[None]]
+    zero: Callable[[int, int], Awaitable[None]]
+
+
+class DynamicVhd:
+    """A disk as a dynamic VHD, or as a differencing one that holds only what differs from ``base``.
+
+    uuid: of the disk. timestamp: now, in seconds since 1970. size: bytes of the whole file.
+    """
+
+    def __init__(self, view: View, uuid: UUID, timestamp: float, base: Base | None = None) -> None:
+        self._view = view
+        blocks = view.allocation() if base is None else view.difference(base.view)
+        entries = -(-view.size // vhd.BLOCK)
+        self._map = blocks.to_bytes(entries * _PER_BLOCK)
+        self._held = [index for index in range(entries) if any(self._bits(index))]
+        self._footer = vhd.Footer(
+            view.size, vhd.DYNAMIC if base is None else vhd.DIFFERENCING, uuid, timestamp, vhd.SECTOR
+        ).pack()
+        table_offset = vhd.SECTOR + vhd.HEADER_SIZE
+        self._header = vhd.Header(table_offset, entries).pack()
+        if base is not None:
+            self._header = vhd.Header(table_offset, entries, vhd.BLOCK, base.uuid, f"{base.uuid}.vhd", timestamp).pack()
+        first = table_offset + vhd.align(entries * 4, vhd.SECTOR)
+        step = vhd.BITMAP_SIZE + vhd.BLOCK
+        self._table = [vhd.UNUSED] * entries
+        for place, index in enumerate(self._held):
+            self._table[index] = (first + place * step) // vhd.SECTOR
+        self.size = first + len(self._held) * step + vhd.SECTOR
+
+    def pieces(self) -> Iterator[bytes]:
+        """The file, in pieces of at most some MiB. Raises OSError."""
+        yield self._footer + self._header
+        yield vhd.pack_table(self._table)
+        for index in self._held:
+            yield self._block(index)
+        yield self._footer
+
+    def _block(self, index: int) -> bytes:
+        """The sector bitmap of a block and its data."""
+        piece = memoryview(bytearray(vhd.BITMAP_SIZE + vhd.BLOCK))
+        for run in Bitmap(self._bits(index)).set_runs(_PER_BLOCK):
+            piece[run.first * _SECTOR_BITS : run.end * _SECTOR_BITS] = b"\xff" * ((run.end - run.first) * _SECTOR_BITS)
+            first, end = run.first * GRAIN, run.end * GRAIN
+            self._view.read_into(index * vhd.BLOCK + first, piece[vhd.BITMAP_SIZE + first : vhd.BITMAP_SIZE + end])
+        return bytes(piece)
+
+    def _bits(self, index: int) -> bytes:
+        return self._map[index * _MAP_BYTES : (index + 1) * _MAP_BYTES]
+
+
+def raw_pieces(view: View) -> Iterator[bytes]:
+    """A disk from its first byte to its last, in pieces of 1 MiB. Raises OSError."""
+    for offset in range(0, view.size, _PIECE):
+        piece = bytearray(min(_PIECE, view.size - offset))
+        view.read_into(offset, memoryview(piece))
+        yield bytes(piece)
+
+
+async def receive(source: Source, target: Target) -> None:
+    """Write the disk in a VHD that comes in. Of a differencing one, only the sectors that it holds.
+
+    Raises VhdError for what is no VHD, ends early or is of a larger disk; what came before is written.
+    """
+    stream = _Stream(source)
+    start = await stream.exactly(vhd.SECTOR)
+    if not vhd.is_footer(start):
+        await _receive_fixed(stream, start, target)
+        return
+    footer = vhd.Footer.unpack(start)
+    if footer.kind == vhd.FIXED:
+        raise vhd.VhdError("a fixed VHD does not begin with its footer")
+    _check_size(footer.size, target)
+    await stream.skip_to(footer.data_offset)
+    header = vhd.Header.unpack(await stream.exactly(vhd.HEADER_SIZE))
+    if header.entries * 4 > 4 * (vhd.MAX_SIZE // header.block + 1):
+        raise vhd.VhdError("the block table of the VHD is larger than any disk needs")
+    await stream.skip_to(header.table_offset)
+    table = vhd.unpack_table(await stream.exactly(header.entries * 4), header.entries)
+    sparse = footer.kind == vhd.DIFFERENCING
+    if not sparse:
+        await _zero_unused(table, header.block, footer.size, target)
+    for sector, index in sorted((sector, index) for index, sector in enumerate(table) if sector != vhd.UNUSED):
+        await stream.skip_to(sector * vhd.SECTOR)
+        sectors = Bitmap(await stream.exactly(header.bitmap_size))
+        await _receive_block(stream, index * header.block, header.block, sectors, footer.size, target, sparse)
+    await stream.drain()
+
+
+async def _receive_fixed(stream: _Stream, held: bytes, target: Target) -> None:
+    """Write a fixed VHD: the disk, and the footer that only its end shows to be one."""
+    offset = 0
+    while piece := await stream.some():
+        held += piece
+        ready = (len(held) - vhd.SECTOR) // vhd.SECTOR * vhd.SECTOR
+        if offset + ready > target.size:
+            raise vhd.VhdError("the VHD is of a larger disk")
+        if ready > 0:
+            await target.write(offset, held[:ready])
+            held, offset = held[ready:], offset + ready
+    footer = vhd.Footer.unpack(held)
+    if footer.kind != vhd.FIXED or footer.size != offset:
+        raise vhd.VhdError("the VHD is not as long as its footer says")
+
+
+async def _receive_block(
+    stream: _Stream, start: int, length: int, sectors: Bitmap, size: int, target: Target, sparse: bool
+) -> None:
+    for run in sectors.runs(0, length // vhd.SECTOR):
+        position, end = run.first * vhd.SECTOR, run.end * vhd.SECTOR
+        while position < end:
+            piece = await stream.exactly(min(_PIECE, end - position))
+            room = size - start - position
+            if run.is_set and room > 0:
+                await target.write(start + position, piece[:room])
+            elif room > 0 and not sparse:
+                await target.zero(start + position, min(room, len(piece)))
+            position += len(piece)
+
+
+async def _zero_unused(table: tuple[int, ...], block: int, size: int, target: Target) -> None:
+    """Have zeros where the VHD holds nothing, whatever the disk held before."""
+    start = None
+    for index in range(len(table) + 1):
+        unused = index < len(table) and table[index] == vhd.UNUSED
+        if unused and start is None:
+            start = index
+        elif not unused and start is not None:
+            first, end = start * block, min(index * block, size)
+            if first < end:
+                await target.zero(first, end - first)
+            start = None
+
+
+def _check_size(size: int, target: Target) -> None:
+    if size > target.size:
+        raise vhd.VhdError("the VHD is of a larger disk")
+
+
+class _Stream:
+    """A source that is read by position."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._position = 0
+
+    async def some(self) -> bytes:
+        piece = await self._source.read(_PIECE)
+        self._position += len(piece)
+        return piece
+
+    async def exactly(self, length: int) -> bytes:
+        parts, missing = [], length
+        while missing:
+            piece = await self._source.read(missing)
+            if not piece:
+                raise vhd.VhdError("the VHD ends early")
+            parts.append(piece)
+            missing -= len(piece)
+        self._position += length
+        return b"".join(parts)
+
+    async def skip_to(self, position: int) -> None:
+        if position < self._position:
+            raise vhd.VhdError("the parts of the VHD do not follow each other")
+        while self._position < position:
+            await self.exactly(min(_PIECE, position - self._position))
+
+    async def drain(self) -> None:
+        while await self.some():
+            pass
