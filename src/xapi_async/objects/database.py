@@ -17,7 +17,7 @@ from xapi_async.objects.errors import DatabaseError, explained
 from xapi_async.objects.integrity import check_integrity
 from xapi_async.objects.journal import MemoryJournal
 from xapi_async.objects.lock import locked
-from xapi_async.objects.recovery import Recovered, inspect, recover
+from xapi_async.objects.recovery import Recovered, check_file, inspect, recover
 from xapi_async.objects.schema import open_read_only
 from xapi_async.objects.settings import StoreSettings
 from xapi_async.objects.sqlite_journal import SqliteJournal
@@ -113,7 +113,7 @@ def _backup(path: Path, target: Path) -> None:
             with closing(open_read_only(path)) as source, closing(sqlite3.connect(part)) as copy:
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
-            check_backup(part)
+            check_file(part)
             _sync(part)
             part.replace(target)
             _sync(target.parent)

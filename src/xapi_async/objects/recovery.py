@@ -72,6 +72,15 @@ def inspect(path: Path) -> Recovered:
         raise DatabaseError(f"{path}: {error}") from error
 
 
+def check_file(path: Path) -> None:
+    """Check that a database file can be read, without looking at what is in it. It blocks. Raises DatabaseError."""
+    try:
+        with closing(open_read_only(path)) as connection:
+            _check(connection)
+    except sqlite3.Error as error:
+        raise explained(error, path) from error
+
+
 def _create(path: Path) -> None:
     # It will hold password hashes and keys: nobody else's business.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

@@ -29,8 +29,11 @@ PIECE_ENTRIES = 250
 ROW_BYTES = 100_000
 """How large a row of the journal grows, unless a single piece is larger."""
 
-CHUNK_BYTES = 100_000
-"""How much of the journal is folded at a time: writers wait while that is written."""
+CHUNK_OBJECTS = 500
+"""How many objects are folded at a time, or a few more: writers wait while these are written."""
+
+CHUNK_BYTES = 2_000_000
+"""How much of the journal is folded at a time, however few objects it is about."""
 
 PAUSE = 0.005
 """Seconds between two chunks."""
@@ -110,44 +113,28 @@ class SqliteJournal:
         if self._pieces >= settings.checkpoint_transactions or self._size >= settings.checkpoint_bytes:
             self._due.set()
 
-    def _fold(self) -> _Chunk | None:
-        # In a thread and on a connection of its own, so that neither the loop nor writers wait for it.
-        try:
-            with closing(open_read_only(self._writer.path)) as connection:
-                return _fold(connection)
-        except sqlite3.Error as error:
-            raise explained(error, self._writer.path) from error
-
-
-def _fold(connection: sqlite3.Connection) -> _Chunk | None:
-    rows: list[tuple[int, bytes]] = []
-    size = 0
-    for row in connection.execute("SELECT number, pieces FROM journal ORDER BY number"):
-        rows.append(row)
-        size += len(row[1])
-        if size >= CHUNK_BYTES:
-            break
-    if not rows:
-        return None
-
+    def _fold(connection: sqlite3.Connection) -> _Chunk | None:
     def stored(ref: str) -> StoredObject | None:
         found = connection.execute("SELECT class, created, modified, fields FROM objects WHERE ref = ?", (ref,))
         row = found.fetchone()
         return None if row is None else StoredObject(row[0], ref, row[1], row[2], orjson.loads(row[3]))
 
     objects: Objects = {}
-    counted = replay((blob for _, blob in rows), objects, stored)
-    return _Chunk(
-        last=rows[-1][0],
-        pieces=counted.pieces,
-        size=size,
-        written=[
-            (found.ref, found.cls, found.created, found.modified, orjson.dumps(found.fields))
-            for found in objects.values()
-            if found is not None
-        ],
-        deleted=[(ref,) for ref, found in objects.items() if found is None],
-    )
+    last = pieces = size = 0
+    for number, row in connection.execute("SELECT number, pieces FROM journal ORDER BY number"):
+        pieces += replay((row,), objects, stored).pieces
+        size += len(row)
+        last = number
+        if len(objects) >= CHUNK_OBJECTS or size >= CHUNK_BYTES:
+            break
+    if not pieces:
+        return None
+    written = [
+        (found.ref, found.cls, found.created, found.modified, orjson.dumps(found.fields))
+        for found in objects.values()
+        if found is not None
+    ]
+    return _Chunk(last, pieces, size, written, [(ref,) for ref, found in objects.items() if found is None])
 
 
 def _rows(pieces: Sequence[bytes]) -> Iterator[bytes]:

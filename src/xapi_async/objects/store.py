@@ -177,7 +177,11 @@ class Store:
             raise ApiError("INTERNAL_ERROR", "the server is shutting down: nothing can be changed any more")
         steps = list(tx.steps.values())
         first = self._issued + 1
-        entries = [entry for entry in map(_journal_entry, steps, range(first, first + len(steps))) if entry is not None]
+        entries: list[JournalEntry] = []
+        for generation, step in enumerate(steps, first):
+            entry = _journal_entry(step, generation)
+            if entry is not None:
+                entries.append(entry)
         staged = _Staged(steps, first, self._journal.encode(entries) if entries else None)
         self._issued += len(steps)
         if self._issued + RESERVE // 2 > self._reserved:

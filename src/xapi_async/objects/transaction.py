@@ -119,6 +119,24 @@ class Transaction:
             raise ApiError("UUID_INVALID", cls.FACTS.name, uuid)
         return entity
 
+    @property
+    def view(self) -> View:
+        """A reader of the same state for much looking and little writing: it makes no drafts.
+
+        What it gives does not follow later writes of this transaction, and may be passed to :meth:`set`.
+        """
+        return View(self)
+
+    def glance(self, cls: type[A], ref: str) -> A | None:
+        """As :meth:`find`, without making a draft."""
+        entity = self._objects[ref] if ref in self._objects else self._store.latest(cls, ref)
+        return cast(A, entity) if isinstance(entity, cls) else None
+
+    def refs(self, cls: type[ApiClass]) -> list[str]:
+        """References of every object of a class; some may have been deleted here."""
+        added = [ref for ref, step in self.steps.items() if step.operation == "add" and step.cls is cls]
+        return [*self._store.latest_refs(cls), *added]
+
     # Writing
 
     def create(self, cls: type[A], *, ref: str | None = None, **values: Any) -> A:
@@ -240,3 +258,32 @@ def _check_fields(
         if name in computed and not (or_empty and not values[name]):
             end = computed[name]
             raise TypeError(f"{cls.FACTS.name}.{name} is computed from {end.cls.FACTS.name}.{end.field}")
+
+
+class View:
+    """A transaction's :attr:`~Transaction.view`."""
+
+    __slots__ = ("_tx",)
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def find(self, cls: type[A], ref: str) -> A | None:
+        """The object, or None where there is none of that class."""
+        return self._tx.glance(cls, ref)
+
+    def get(self, cls: type[A], ref: str) -> A:
+        """The object. Raises HANDLE_INVALID [class, ref]."""
+        found = self._tx.glance(cls, ref)
+        if found is None:
+            raise ApiError("HANDLE_INVALID", cls.FACTS.name, ref)
+        return found
+
+    def all(self, cls: type[A]) -> Iterator[A]:
+        """Every object of the class."""
+        found = (self._tx.glance(cls, ref) for ref in self._tx.refs(cls))
+        return (entity for entity in found if entity is not None)
+
+    def by_uuid(self, cls: type[A], uuid: str) -> A:
+        """The object with the uuid. Raises UUID_INVALID [class, uuid]."""
+        return self._tx.by_uuid(cls, uuid)
