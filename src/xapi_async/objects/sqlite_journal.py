@@ -113,7 +113,16 @@ class SqliteJournal:
         if self._pieces >= settings.checkpoint_transactions or self._size >= settings.checkpoint_bytes:
             self._due.set()
 
-    def _fold(connection: sqlite3.Connection) -> _Chunk | None:
+    def _fold(self) -> _Chunk | None:
+        # In a thread and on a connection of its own, so that neither the loop nor writers wait for it.
+        try:
+            with closing(open_read_only(self._writer.path)) as connection:
+                return _fold(connection)
+        except sqlite3.Error as error:
+            raise explained(error, self._writer.path) from error
+
+
+def _fold(connection: sqlite3.Connection) -> _Chunk | None:
     def stored(ref: str) -> StoredObject | None:
         found = connection.execute("SELECT class, created, modified, fields FROM objects WHERE ref = ?", (ref,))
         row = found.fetchone()
