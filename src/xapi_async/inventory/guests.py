@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from xapi_async.datamodel.classes.console import Console
@@ -78,20 +79,22 @@ def create_guests(
     addresses: what running guests have for an address, in order.
     """
     reachable = _common_networks(maker, [place.host for place in places])
-    number = 0
+    # Each kind takes its own turns, so that hosts get their share of both.
+    turns = {True: count(), False: count()}
     for group in groups:
         models = [_model(maker, group, templates[label], pool_cpus) for label in group.templates]
         width = len(str(group.count))
+        running = set(maker.rng.sample(range(group.count), round(group.count * group.running)))
         for index in range(group.count):
             model = models[index % len(models)]
+            runs = index in running
+            number = next(turns[runs])
             home = number % len(places)
             storage = places[home].storage
-            runs = int((index + 1) * group.running) > int(index * group.running)
             place, domid = _placed(model, places, home) if runs else (None, -1)
             guest = _create_vm(maker, model, f"{group.prefix}-{index + 1:0{width}}", place, domid, addresses)
             _create_disks(maker, guest, storage, number)
             _create_interfaces(maker, guest, reachable, number)
-            number += 1
 
 
 def _model(maker: Maker, group: VmGroup, template_vm: VM, pool_cpus: dict[str, str]) -> Model:

@@ -48,11 +48,12 @@ def refresh_pool(
 ) -> None:
     """Do for every host of the pool what the start of its agent does, and for the pool what the master's does.
 
-    now: seconds since 1970. rng: where new identities come from. hardware: the hosts whose machine is
+    now: seconds since 1970. rng: where new identities come from, together with the time, so that a seed
+    used before does not give the old ones again. hardware: the hosts whose machine is
     described, by uuid; of others what the database says of it is kept. rebooted: the hosts started anew,
     not only their agents.
     """
-    maker = Maker(tx, rng, now)
+    maker = Maker(tx, random.Random(f"{rng.getrandbits(64)} {now}"), now)  # noqa: S311  (identities, not secrets)
     hosts = list(tx.all(Host))
     for host in hosts:
         refresh_host(maker, host, (hardware or {}).get(host.uuid), rebooted=rebooted)
