@@ -1,0 +1,1 @@
+"""Who runs guests: the interface operations use, and the drivers behind it."""
