@@ -187,6 +187,12 @@ async def test_sizes_can_be_chosen(build: Build) -> None:
     assert (vm.VBDs, vm.VIFs) == ((), ())
 
 
+async def test_groups_with_the_same_prefix_share_one_numbering(build: Build) -> None:
+    store = await build(vms=9, groups=(VmGroup(count=2), VmGroup(count=1, prefix="db")))
+    expected = {f"vm-{number:02}" for number in range(1, 12)} | {"db-1"}
+    assert {vm.name_label for vm in guests(store)} == expected
+
+
 @pytest.mark.parametrize("name", ["performance-1", "performance-4", "desktops"])
 async def test_presets(build: Build, name: str) -> None:
     store = await build(preset=name)

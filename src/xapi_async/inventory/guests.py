@@ -6,6 +6,7 @@ template is made once and shared; values are never changed in place.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -81,9 +82,12 @@ def create_guests(
     reachable = _common_networks(maker, [place.host for place in places])
     # Each kind takes its own turns, so that hosts get their share of both.
     turns = {True: count(), False: count()}
+    named = Counter[str]()
+    for group in groups:
+        named[group.prefix] += group.count
+    names = {prefix: _numbered(prefix, total) for prefix, total in named.items()}
     for group in groups:
         models = [_model(maker, group, templates[label], pool_cpus) for label in group.templates]
-        width = len(str(group.count))
         running = set(maker.rng.sample(range(group.count), round(group.count * group.running)))
         for index in range(group.count):
             model = models[index % len(models)]
@@ -92,9 +96,15 @@ def create_guests(
             home = number % len(places)
             storage = places[home].storage
             place, domid = _placed(model, places, home) if runs else (None, -1)
-            guest = _create_vm(maker, model, f"{group.prefix}-{index + 1:0{width}}", place, domid, addresses)
+            guest = _create_vm(maker, model, next(names[group.prefix]), place, domid, addresses)
             _create_disks(maker, guest, storage, number)
             _create_interfaces(maker, guest, reachable, number)
+
+
+def _numbered(prefix: str, total: int) -> Iterator[str]:
+    """Names with numbers of equal width, so that they sort."""
+    width = len(str(total))
+    return (f"{prefix}-{number:0{width}}" for number in range(1, total + 1))
 
 
 def _model(maker: Maker, group: VmGroup, template_vm: VM, pool_cpus: dict[str, str]) -> Model:
