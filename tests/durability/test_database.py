@@ -18,7 +18,7 @@ import pytest
 
 from xapi_async.datamodel.classes import PGPU, SR, VBD, VDI, VM, Host, Session, Subject
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.objects.database import Database, check_backup, open_database
+from xapi_async.objects.database import Database, check_backup, open_database, restore_backup
 from xapi_async.objects.errors import DatabaseError
 from xapi_async.objects.integrity import check_integrity
 from xapi_async.objects.schema import MIGRATIONS, read_meta, upgrade
@@ -225,6 +225,26 @@ async def test_a_backup_made_while_writing_is_whole(path: Path, tmp_path: Path) 
         before = snapshot(db.store)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["copy", "state"]
     async with opened(target) as db:
+        assert snapshot(db.store) == before
+
+
+async def test_a_backup_takes_the_place_of_what_a_crash_left(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy"
+    async with opened(path) as db:
+        await fill(db.store)
+        await db.backup(target)
+        before = snapshot(db.store)
+        await fill(db.store)
+        with pytest.raises(DatabaseError, match="in use by another server"):
+            restore_backup(target, path)
+        left = path.with_name("database-wal").read_bytes()
+    path.with_name("database-wal").write_bytes(left)
+    assert restore_backup(target, path) == len(before)
+    async with opened(path) as db:
+        assert snapshot(db.store) == before
+    with pytest.raises(DatabaseError):
+        restore_backup(tmp_path / "nothing", path)
+    async with opened(path) as db:
         assert snapshot(db.store) == before
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
@@ -135,6 +136,31 @@ def check_backup(path: Path) -> int:
     if wrong:
         raise DatabaseError(f"{path}: the database is damaged ({wrong[0]}); put another backup in its place")
     return len(recovered.entities)
+
+
+def restore_backup(source: Path, path: Path) -> int:
+    """Put a backup in the place of the database at ``path``, whose server must be stopped.
+
+    Gives the number of objects. It blocks. What was there before is lost. Raises DatabaseError, and
+    then the database is as it was.
+    """
+    with locked(path):
+        count = check_backup(source)
+        part = path.with_name(f"{path.name}.part")
+        try:
+            shutil.copyfile(source, part)
+            part.chmod(0o600)
+            _sync(part)
+            # What a crash left of the old database must not be taken for part of the new one.
+            for suffix in ("-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            part.replace(path)
+            _sync(path.parent)
+        except OSError as error:
+            raise explained(error, path) from error
+        finally:
+            part.unlink(missing_ok=True)
+    return count
 
 
 def _sync(path: Path) -> None:

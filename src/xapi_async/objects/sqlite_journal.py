@@ -51,8 +51,8 @@ class _Chunk:
     last: int
     pieces: int
     size: int
-    written: list[Row]
-    deleted: list[Row]
+    written: Sequence[Row]
+    deleted: Sequence[Row]
 
 
 class SqliteJournal:

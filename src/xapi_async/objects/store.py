@@ -155,7 +155,10 @@ class Store:
             while self._queue:
                 await self._write_batch()
             if self._issued + RESERVE // 2 > self._reserved:
-                await self._reserve()
+                try:
+                    await self._reserve()
+                except Exception as error:  # half of what was reserved is left; each later change tries again
+                    _log.warning("no generations were reserved ahead: %s", error)
 
     # What transactions ask
 
@@ -235,14 +238,8 @@ class Store:
 
     async def _reserve(self) -> None:
         ceiling = self._issued + RESERVE
-        try:
-            await finish(self._journal.reserve(ceiling))
-        except Exception:
-            # Half of what was reserved is left; each later commit tries again.
-            if self._issued > self._reserved:
-                raise
-        else:
-            self._reserved = ceiling
+        await finish(self._journal.reserve(ceiling))
+        self._reserved = ceiling
 
     def _refuse(self, batch: list[_Staged], error: Exception) -> None:
         """Drop a batch the journal could not keep, and what was staged meanwhile, as it was built on it.
