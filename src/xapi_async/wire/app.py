@@ -1,0 +1,259 @@
+"""The HTTP server: what it listens on, and who answers what comes in.
+
+Calls are read and answered by :mod:`xapi_async.wire.fastlane`; everything else, and calls of an unusual
+form, comes to :class:`Front` by way of aiohttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import socket
+import ssl
+import stat
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from aiohttp import HttpVersion11, web
+
+from xapi_async.operations.context import Origin
+from xapi_async.wire.call_format import BadRequestError
+from xapi_async.wire.fastlane import Connection
+from xapi_async.wire.heads import Heads, call_headers
+from xapi_async.wire.pages import REASONS, RawResponse, error_bytes, options_bytes, reply_bytes
+from xapi_async.wire.routing import METHODS, Router, Routes
+from xapi_async.wire.rpc_endpoint import Dispatcher, PathKind, Pending, RpcEndpoint
+from xapi_async.wire.settings import WireSettings
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted; many clients come at once after a restart."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """An address to listen on. host: empty for all. port: 0 lets the system pick one. context: for TLS."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True)
+class LocalListener:
+    """A Unix socket whose callers are trusted: its file is for the server's user alone."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Where a server listens, as URLs, in the order asked for."""
+
+    plain: tuple[str, ...]
+    tls: tuple[str, ...]
+    local: tuple[str, ...]
+
+
+class HttpServer(web.Server):
+    """What connections of one sort share. is_local: whether their callers are trusted."""
+
+    def __init__(self, front: Front, *, is_local: bool) -> None:
+        super().__init__(front.handle)
+        self.settings = front.settings
+        self.endpoint = front.endpoint
+        self.heads = front.heads
+        self.is_local = is_local
+        size = front.settings.header_bytes
+        self._options: dict[str, Any] = {
+            "keepalive_timeout": front.settings.idle_seconds,
+            "max_line_size": size,
+            "max_field_size": size,
+            "access_log": None,
+            "auto_decompress": False,
+            "logger": log,
+        }
+
+    def __call__(self) -> Connection:
+        return Connection(self, self._loop, self._options)
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether there is room for one more connection, this one counted already."""
+        return len(self._connections) <= self.settings.connections
+
+
+class Front:
+    """Answers the requests that aiohttp has read."""
+
+    def __init__(self, dispatcher: Dispatcher, routes: Routes, settings: WireSettings) -> None:
+        self.settings = settings
+        self.router = Router(routes)
+        self.endpoint = RpcEndpoint(dispatcher, settings)
+        self.heads = Heads(self.router, settings.max_body_bytes)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request."""
+        try:
+            return await self._route(request)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise  # a redirection, which is aiohttp's to write
+            return self._error(request, error.status, error.reason)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception as bug:
+            number = next(_bug_numbers)
+            log.exception("page bug %d: %s %s", number, request.method, request.rel_url.raw_path)
+            if request.writer.output_size > 0:
+                raise ConnectionError("the answer has begun, and cannot become an error page") from bug
+            return self._error(request, 500, f"logged as page bug {number}")
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        method = request.method
+        if method not in METHODS:
+            return self._error(request, 501, "the method is not known")
+        path = request.rel_url.raw_path
+        if method == "OPTIONS":
+            return self._options(request)
+        target = self.router.find(method, path)
+        if target is None:
+            return self._error(request, 403, "there is nothing of that name")
+        if isinstance(target, str):
+            return await self._call(request, target)
+        _invite_body(request)
+        return await target(request)
+
+    def _options(self, request: web.BaseRequest) -> web.StreamResponse:
+        asked = request.headers.get("Access-Control-Request-Headers")
+        keep_alive = request.keep_alive
+        data = options_bytes(asked, is_http_10=_is_http_10(request), keep_alive=keep_alive)
+        return RawResponse(data, keep_alive=keep_alive)
+
+    async def _call(self, request: web.BaseRequest, kind: PathKind) -> web.StreamResponse:
+        length = request.content_length
+        if length is None:
+            return self._error(request, 500, "a call needs a Content-Length")
+        if length > self.settings.max_body_bytes:
+            return self._error(request, 500, f"a call may have {self.settings.max_body_bytes} bytes")
+        _invite_body(request)
+        try:
+            async with asyncio.timeout(self.settings.request_seconds):
+                body = await request.content.readexactly(length) if length else b""
+        except TimeoutError:
+            data = error_bytes(500, "the request took too long to arrive", is_http_10=_is_http_10(request))
+            return RawResponse(data, keep_alive=False, hang_up=True)
+        connection = cast(Connection, request.protocol)
+        try:
+            answer = self.endpoint.answer(body, kind, connection.origin, call_headers(request.raw_headers))
+        except BadRequestError as error:
+            return self._error(request, 500, str(error))
+        if isinstance(answer, Pending):
+            if answer.only_waits:
+                connection.cancel_when_lost = asyncio.current_task()
+            try:
+                reply = await answer.reply
+            finally:
+                connection.cancel_when_lost = None
+        else:
+            reply = answer
+        keep_alive = request.keep_alive
+        data = reply_bytes(reply, is_http_10=_is_http_10(request), keep_alive=keep_alive)
+        return RawResponse(data, keep_alive=keep_alive)
+
+    def _error(self, request: web.BaseRequest, status: int, text: str) -> web.StreamResponse:
+        status = status if status in REASONS else 500
+        data = error_bytes(status, text, is_http_10=_is_http_10(request), realm=self.settings.realm)
+        return RawResponse(data, keep_alive=False)
+
+
+_bug_numbers = itertools.count(1)
+
+
+def _is_http_10(request: web.BaseRequest) -> bool:
+    return request.version < HttpVersion11
+
+
+def _invite_body(request: web.BaseRequest) -> None:
+    """Tell a client that waits for it that the body may come."""
+    expects = request.headers.get("Expect", "").lower() == "100-continue"
+    if expects and not _is_http_10(request) and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def origin_of(request: web.BaseRequest) -> Origin:
+    """Where a request came from."""
+    return cast(Connection, request.protocol).origin
+
+
+@asynccontextmanager
+async def serve(
+    dispatcher: Dispatcher,
+    routes: Routes,
+    settings: WireSettings,
+    listeners: Sequence[Listener | LocalListener],
+) -> AsyncIterator[Bound]:
+    """Serve for as long as the body lasts, then let calls under way end.
+
+    routes: what there is beside RPC. Raises OSError where an address cannot be listened on.
+    """
+    front = Front(dispatcher, routes, settings)
+    remote, local = HttpServer(front, is_local=False), HttpServer(front, is_local=True)
+    sockets: list[asyncio.Server] = []
+    urls: dict[str, list[str]] = {"plain": [], "tls": [], "local": []}
+    try:
+        for listener in listeners:
+            if isinstance(listener, LocalListener):
+                sockets.append(await _listen_locally(local, listener))
+                urls["local"].append(f"unix:{listener.path}")
+            else:
+                sockets.append(await _listen(remote, listener))
+                urls["plain" if listener.context is None else "tls"].append(_url(sockets[-1], listener))
+        yield Bound(*(tuple(urls[sort]) for sort in ("plain", "tls", "local")))
+    finally:
+        for server in sockets:
+            server.close()
+        for connections in (remote, local):
+            connections.pre_shutdown()
+            await connections.shutdown(settings.shutdown_seconds)
+        for server in sockets:
+            await server.wait_closed()
+        for listener in listeners:
+            if isinstance(listener, LocalListener):
+                listener.path.unlink(missing_ok=True)
+
+
+async def _listen(server: HttpServer, listener: Listener) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(
+        server, listener.host or None, listener.port, ssl=listener.context, backlog=BACKLOG, reuse_address=True
+    )
+
+
+def _url(server: asyncio.Server, listener: Listener) -> str:
+    scheme = "http" if listener.context is None else "https"
+    host = listener.host or "127.0.0.1"
+    port = server.sockets[0].getsockname()[1]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+async def _listen_locally(server: HttpServer, listener: LocalListener) -> asyncio.Server:
+    path = listener.path
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISSOCK(path.stat().st_mode):
+            path.unlink()  # left behind by a server that was killed
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(str(path))
+        # Before anybody can connect: nobody listens on it yet.
+        os.chmod(path, 0o600)
+        return await asyncio.get_running_loop().create_unix_server(server, sock=sock, backlog=BACKLOG)
+    except BaseException:
+        sock.close()
+        raise

@@ -1,0 +1,315 @@
+"""A connection: aiohttp's, with a lane of its own for calls.
+
+Nearly everything that arrives is a POST of a known length to a path of RPC. Such a request is read
+here, answered on the spot where its answer is at hand, and aiohttp learns nothing of it. The first
+request of another sort is handed to aiohttp untouched, and the rest of the connection with it.
+
+Two sorts of requests aiohttp cannot read at all, and they are made into its messages here: CONNECT with
+a path, and PUT without a length, whose body ends when the client hangs up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
+
+from xapi_async.operations.context import Origin
+from xapi_async.wire.call_format import BadRequestError
+from xapi_async.wire.heads import CallHead
+from xapi_async.wire.pages import RawResponse, error_bytes, reply_bytes
+from xapi_async.wire.rpc_endpoint import Pending, Reply
+
+if TYPE_CHECKING:
+    from xapi_async.wire.app import HttpServer
+
+_FIRST_WORDS = (b"POST /", b"PUT /", b"CONNECT /")
+_WRITE_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 18
+
+
+class _UntilHangUp(StreamReader):
+    """A body that ends with the connection: what came before its end stays readable after it."""
+
+    def set_exception(self, exc: Any, *cause: Any) -> None:
+        """Take note of an error, unless all has been received."""
+        if not self._eof:
+            super().set_exception(exc, *cause)
+
+
+class Connection(RequestHandler):
+    """One connection. server: what all connections share."""
+
+    __slots__ = (
+        "_answering", "_buffer", "_ends", "_is_held", "_lane", "_needed", "_stream", "_timer", "cancel_when_lost",
+        "origin",
+    )  # fmt: skip
+
+    def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop, options: Mapping[str, Any]) -> None:
+        super().__init__(server, loop=loop, **options)
+        self._lane: HttpServer | None = server  # None once aiohttp has the connection
+        self._buffer = bytearray()  # received, and not yet served
+        self._needed = 0  # bytes that it takes to go on
+        self._answering: asyncio.Task[None] | None = None
+        self._is_held = False  # whether no more is read from the client for the moment
+        self._ends = False  # whether the connection closes after the answer under way
+        self._timer: asyncio.TimerHandle | None = None
+        self._stream: StreamReader | None = None
+        self.cancel_when_lost: asyncio.Task[Any] | None = None
+        self.origin = Origin()
+
+    # What the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has come."""
+        super().connection_made(transport)
+        server = self._lane
+        assert server is not None  # the connection is new
+        if server.is_local:
+            self.origin = Origin(is_local=True)
+        else:
+            peer = transport.get_extra_info("peername")
+            self.origin = Origin(address=str(peer[0]) if peer else "")
+        if not server.admit(self):
+            self.force_close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client is gone. A call that changes something goes on; one that only waits has nobody to tell."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.cancel_when_lost is not None:
+            self.cancel_when_lost.cancel()
+        self._buffer.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Something has come."""
+        if self._lane is None:
+            if self._stream is None:
+                super().data_received(data)
+            elif data and not self._stream.is_eof():
+                self._stream.feed_data(data)
+            return
+        if self._force_close or self._close:
+            return
+        if not self._buffer and self._answering is None and not self._is_held:
+            self._serve(data)
+            return
+        self._buffer += data
+        if self._answering is not None or self._is_held:
+            if len(self._buffer) > _BUFFER_BYTES:
+                self._hold()
+        elif len(self._buffer) >= self._needed:
+            self._serve_buffer()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp's own never keeps a connection open
+        """The client will send no more. It may still want the answer."""
+        if self._stream is not None:
+            self._stream.feed_eof()
+            return self.transport is not None and self.transport.get_extra_info("sslcontext") is None
+        if self._answering is not None and self.cancel_when_lost is None:
+            self._ends = True
+            return self.transport is not None and self.transport.get_extra_info("sslcontext") is None
+        return None
+
+    def resume_writing(self) -> None:
+        """The client has read what was written."""
+        super().resume_writing()
+        if self._lane is not None and self._answering is None:
+            self._release()
+            self._serve_buffer()
+
+    # The lane
+
+    def _serve(self, data: bytes) -> None:
+        """Answer the requests in some data, which begins with one; keep what is incomplete."""
+        server = self._lane
+        assert server is not None  # nobody comes here once aiohttp has the connection
+        written: list[bytes] = []
+        written_bytes = start = 0
+        size = len(data)
+        while start < size:
+            end = data.find(b"\r\n\r\n", start)
+            if end < 0:
+                if size - start > server.settings.header_bytes or not _may_be_ours(data[start : start + 9]):
+                    self._hand_over(data, start, written)
+                    return
+                self._needed = 0
+                break
+            head = server.heads.read(data[start:end])
+            if type(head) is not CallHead:
+                self._hand_over(data, start, written, is_stream=head == "stream")
+                return
+            stop = end + 4 + head.length
+            if stop > size:
+                self._needed = stop - start
+                break
+            try:
+                answer = server.endpoint.answer(data[end + 4 : stop], head.kind, self.origin, head.headers)
+            except BadRequestError as error:
+                written.append(error_bytes(500, str(error), is_http_10=head.is_http_10))
+                self._end(written)
+                return
+            start = stop
+            if type(answer) is Pending:
+                self._flush(written)
+                self._begin(answer, head, data[start:])
+                return
+            reply = reply_bytes(cast(Reply, answer), is_http_10=head.is_http_10, keep_alive=head.keep_alive)
+            written.append(reply)
+            if not head.keep_alive:
+                self._end(written)
+                return
+            written_bytes += len(reply)
+            if written_bytes > _WRITE_BYTES and start < size:
+                self._flush(written)
+                written, written_bytes = [], 0
+                if self._paused:  # the client does not read: no use in answering more
+                    self._keep(data[start:])
+                    self._hold()
+                    return
+        self._flush(written)
+        self._keep(data[start:])
+        if self._paused:
+            self._hold()
+
+    def _serve_buffer(self) -> None:
+        if self._buffer and not self._force_close:
+            data = bytes(self._buffer)
+            self._buffer.clear()
+            self._serve(data)
+
+    def _keep(self, rest: bytes) -> None:
+        """Keep the beginning of a request until the rest of it comes, which must not take long."""
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if rest:
+            self._buffer += rest
+            if self._timer is None and self._lane is not None:
+                self._timer = self._loop.call_later(self._lane.settings.request_seconds, self._too_slow)
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self._answering is None and not self._is_held:
+            self._end([error_bytes(500, "the request took too long to arrive")])
+
+    def _begin(self, pending: Pending, head: CallHead, rest: bytes) -> None:
+        self._keep(b"")
+        self._buffer += rest
+        task = self._answering = self._loop.create_task(self._answer_later(pending, head))
+        if pending.only_waits:
+            self.cancel_when_lost = task
+
+    async def _answer_later(self, pending: Pending, head: CallHead) -> None:
+        try:
+            reply = await pending.reply
+        finally:
+            self._answering = self.cancel_when_lost = None
+        keep_alive = head.keep_alive and not self._ends and not self._close
+        data = [reply_bytes(reply, is_http_10=head.is_http_10, keep_alive=keep_alive)]
+        if not keep_alive:
+            self._end(data)
+            return
+        self._flush(data)
+        self._keep(b"")
+        if not self._paused:
+            self._release()
+            self._serve_buffer()
+
+    def _flush(self, written: list[bytes]) -> None:
+        if written and self.transport is not None:
+            self.transport.write(written[0] if len(written) == 1 else b"".join(written))
+
+    def _end(self, written: list[bytes]) -> None:
+        self._flush(written)
+        self._buffer.clear()
+        self.force_close()
+
+    def _hold(self) -> None:
+        if not self._is_held:
+            self._is_held = True
+            self._pause_transport_reading()
+
+    def _release(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._resume_transport_reading()
+
+    # Over to aiohttp
+
+    def _hand_over(self, data: bytes, start: int, written: list[bytes], *, is_stream: bool = False) -> None:
+        self._flush(written)
+        self._keep(b"")
+        self._lane = None
+        rest = data[start:]
+        if not is_stream or not self._begin_stream(rest):
+            super().data_received(rest)
+
+    def _begin_stream(self, data: bytes) -> bool:
+        """Make a message of a request whose body ends with the connection; whether it could be read."""
+        head, _, body = data.partition(b"\r\n\r\n")
+        method, _, rest = head.partition(b" ")
+        lines = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"content-length:")]
+        assert self._parser is not None  # it is there as long as the connection
+        try:
+            # As a GET it is something that aiohttp's parser knows how to read.
+            messages, _, _ = self._parser.feed_data(b"GET " + b"\r\n".join(lines) + b"\r\n\r\n")
+        except HttpProcessingError:
+            return False
+        message, _ = messages[0]
+        self._stream = _UntilHangUp(self, self._read_bufsize, loop=self._loop)
+        self._upgraded = True  # what follows is no HTTP
+        if body:
+            self._stream.feed_data(body)
+        self._request_count += 1
+        self._messages.append((message._replace(method=method.decode(), should_close=True), self._stream))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        return True
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The page for a request that cannot be read, or whose handler failed before it answered."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun, and cannot become another one")
+        if isinstance(exc, BadHttpMethod):
+            return RawResponse(error_bytes(501, "the method is not known"), keep_alive=False)
+        if not isinstance(exc, HttpProcessingError):
+            self.log_exception("a request failed", exc_info=exc)
+        return RawResponse(error_bytes(500, message or "the request could not be handled"), keep_alive=False)
+
+    # Ends
+
+    def _process_keepalive(self) -> None:
+        if self._answering is not None:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
+
+    def close(self) -> None:
+        """Close the connection after the answer under way."""
+        if self._answering is None:
+            super().close()
+        self._ends = True
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  # aiohttp's signature
+        """End the connection; the answer under way has ``timeout`` seconds."""
+        task = self._answering
+        if task is not None:
+            await asyncio.wait({task}, timeout=timeout)
+            task.cancel()
+        await super().shutdown(timeout)
+
+
+def _may_be_ours(start: bytes) -> bool:
+    return any(start.startswith(word[: len(start)]) for word in _FIRST_WORDS)

@@ -1,0 +1,118 @@
+"""Answers in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import orjson
+
+from xapi_async.datamodel.classes import BY_NAME
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.language import public_fields
+from xapi_async.datamodel.types import VOID, ApiType, Map, Record, Set
+from xapi_async.objects.entity import Entity
+from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
+from xapi_async.wire.kept import Kept
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS
+
+
+class JsonEncoder:
+    """Writes outcomes. kept: where the written records of live objects are kept."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._fields: dict[str, tuple[tuple[str, ...], Any]] = {}
+        self._last_batch: tuple[EventBatch, bytes] | None = None
+
+    def response(self, version: int, request_id: bytes, outcome: Outcome) -> bytes:
+        """The body that answers a call. version: 1 or 2. request_id: as JSON text."""
+        if isinstance(outcome, Failure):
+            return self._failure(version, request_id, outcome.error)
+        result = self.value(outcome.type, outcome.value)
+        if version == 1:
+            return b'{"result":%b,"error":null,"id":%b}' % (result, request_id)
+        return b'{"jsonrpc":"2.0","result":%b,"id":%b}' % (result, request_id)
+
+    def value(self, api_type: ApiType[Any], value: Any) -> bytes:
+        """A value as JSON text."""
+        if api_type is EVENT_BATCH:
+            return self._shared_batch(value)
+        if api_type is EVENT_LIST:
+            return orjson.dumps([self._event(event) for event in value], option=_OPTIONS)
+        return orjson.dumps(self._plain(api_type, value), option=_OPTIONS)
+
+    def _failure(self, version: int, request_id: bytes, error: ApiError) -> bytes:
+        if version == 1:
+            return b'{"result":null,"error":%b,"id":%b}' % (_text(error.description), request_id)
+        parts = (_text(error.code), _text(list(error.params)), request_id)
+        return b'{"jsonrpc":"2.0","error":{"code":0,"message":%b,"data":%b},"id":%b}' % parts
+
+    def _plain(self, api_type: ApiType[Any], value: Any) -> Any:
+        """A value with its records replaced by what orjson can write."""
+        if api_type is VOID:
+            return ""
+        if isinstance(api_type, Record):
+            return self._record(value, api_type.cls)
+        if isinstance(api_type, Map) and isinstance(api_type.value, Record):
+            name = api_type.value.cls
+            return {ref: self._record(record, name) for ref, record in value.items()}
+        if isinstance(api_type, Set) and isinstance(api_type.item, Record):
+            return [self._record(record, api_type.item.cls) for record in value]
+        return value
+
+    def _record(self, record: Any, class_name: str) -> Any:
+        if not isinstance(record, Entity):
+            names, _ = self._class_fields(class_name)
+            return {name: record[name] for name in names if name in record}
+        forms = record.memo
+        encoded = forms.json if forms is not None else None
+        if encoded is None:
+            names, read_all = self._class_fields(record.FACTS.name)
+            values = read_all(record) if len(names) > 1 else (read_all(record),)
+            encoded = orjson.dumps(dict(zip(names, values, strict=True)), option=_OPTIONS)
+            self._kept.keep(record, "json", encoded)
+        return orjson.Fragment(encoded)
+
+    def _class_fields(self, class_name: str) -> tuple[tuple[str, ...], Any]:
+        if class_name not in self._fields:
+            names = tuple(field.name for field in public_fields(BY_NAME[class_name]))
+            self._fields[class_name] = (names, attrgetter(*names))
+        return self._fields[class_name]
+
+    # Events
+
+    def _shared_batch(self, batch: EventBatch) -> bytes:
+        """The result of an event.from. Many callers wait for the same, so the last one is kept."""
+        if self._last_batch is None or self._last_batch[0] is not batch:
+            self._last_batch = (batch, self._batch(batch.events, batch.valid_ref_counts, batch.token))
+        return self._last_batch[1]
+
+    def _batch(self, events: Sequence[Event], counts: Mapping[str, int], token: str) -> bytes:
+        told = [self._event(event) for event in events]
+        return orjson.dumps({"events": told, "valid_ref_counts": counts, "token": token}, option=_OPTIONS)
+
+    def _event(self, event: Event) -> dict[str, Any]:
+        name = event.cls.FACTS.name
+        members: dict[str, Any] = {
+            "id": str(event.id),
+            "timestamp": event.timestamp,
+            "class": name.lower(),
+            "operation": event.operation,
+            "ref": event.ref,
+        }
+        if event.snapshot is not None:
+            members["snapshot"] = self._record(event.snapshot, name)
+        return members
+
+
+def _text(value: str | list[str]) -> bytes:
+    """Text as JSON; what is no Unicode in it is replaced."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        texts = [value] if isinstance(value, str) else value
+        legal = [text.encode(errors="replace").decode() for text in texts]
+        return orjson.dumps(legal[0] if isinstance(value, str) else legal)

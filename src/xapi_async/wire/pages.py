@@ -1,0 +1,103 @@
+"""What is answered byte for byte, without aiohttp's own headers: RPC replies and error pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from html import escape
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from xapi_async.wire.rpc_endpoint import Reply
+
+REASONS: Mapping[int, str] = {
+    400: "Bad Request",
+    401: "Unauthorised",
+    403: "Forbidden",
+    404: "Not Found",
+    500: "Internal Error",
+    501: "Method not implemented",
+}
+
+_CACHING = "cache-control: no-cache, no-store\r\n"
+_CROSS_ORIGIN = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: X-Requested-With\r\n"
+
+
+@cache
+def _reply_head(content_type: str, is_http_10: bool, keep_alive: bool) -> bytes:
+    version, connection = _words(is_http_10, keep_alive)
+    return (
+        f"HTTP/{version} 200 OK\r\ncontent-length: %d\r\nconnection: {connection}\r\n{_CACHING}"
+        f"content-type: {content_type}\r\n{_CROSS_ORIGIN}\r\n"
+    ).encode()
+
+
+def _words(is_http_10: bool, keep_alive: bool) -> tuple[str, str]:
+    return "1.0" if is_http_10 else "1.1", "keep-alive" if keep_alive else "close"
+
+
+def reply_bytes(reply: Reply, *, is_http_10: bool, keep_alive: bool) -> bytes:
+    """The whole answer to a call."""
+    body = reply.body
+    return _reply_head(reply.content_type, is_http_10, keep_alive) % len(body) + body
+
+
+def error_bytes(status: int, text: str = "", *, is_http_10: bool = False, realm: str = "") -> bytes:
+    """A whole error page, which ends the connection. text: what is wrong. realm: for 401, what asks for a password."""
+    reason = REASONS.get(status, "Error")
+    title = f"{status} {reason}"
+    body = (
+        f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{escape(text)}</p></body></html>"
+    ).encode(errors="replace")
+    version, connection = _words(is_http_10, keep_alive=False)
+    challenge = f'WWW-Authenticate: Basic realm="{realm}"\r\n' if status == 401 else ""
+    head = (
+        f"HTTP/{version} {title}\r\ncontent-length: {len(body)}\r\nconnection: {connection}\r\n{_CACHING}"
+        f"content-type: text/html\r\n{challenge}\r\n"
+    )
+    return head.encode() + body
+
+
+def options_bytes(asked_headers: str | None, *, is_http_10: bool, keep_alive: bool) -> bytes:
+    """The whole answer to OPTIONS. asked_headers: the request's ``Access-Control-Request-Headers``."""
+    version, connection = _words(is_http_10, keep_alive)
+    allowed = f"{asked_headers}, X-Requested-With" if asked_headers else "X-Requested-With"
+    return (
+        f"HTTP/{version} 200 OK\r\ncontent-length: 0\r\nconnection: {connection}\r\n{_CACHING}"
+        f"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: PUT\r\n"
+        f"Access-Control-Allow-Headers: {allowed}\r\n\r\n"
+    ).encode(errors="replace")
+
+
+class RawResponse(web.StreamResponse):
+    """An answer that is written as it stands.
+
+    data: the whole of it, head and body. keep_alive: whether the connection goes on. hang_up: whether it
+    ends at once, even while the client is still sending.
+    """
+
+    def __init__(self, data: bytes, *, keep_alive: bool, hang_up: bool = False) -> None:
+        super().__init__()
+        self._hang_up = hang_up
+        self._data = data
+        self._request: web.BaseRequest | None = None
+        if keep_alive:
+            self._keep_alive = True
+        else:
+            self.force_close()
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Note where to write."""
+        self._request = request
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write it, and wait while the client reads too slowly. Raises ConnectionError where it is gone."""
+        transport = self._request.transport if self._request is not None else None
+        if self._request is None or transport is None:
+            raise ConnectionResetError("the client is gone")
+        transport.write(self._data)
+        await self._request.protocol._drain_helper()
+        if self._hang_up:
+            self._request.protocol.force_close()

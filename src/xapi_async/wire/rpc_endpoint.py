@@ -1,0 +1,132 @@
+"""From the body of a call to the body of its answer, whatever carries them.
+
+Nothing in here knows of HTTP beyond three headers of the request, so that every way in shares it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, NamedTuple, Protocol
+
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.operations.context import Origin
+from xapi_async.rpc.call import Call, Failure, Outcome, Success
+from xapi_async.rpc.dispatcher import internal_error
+from xapi_async.wire import jsonrpc, xmlrpc
+from xapi_async.wire.call_format import Decoded
+from xapi_async.wire.kept import Kept
+from xapi_async.wire.settings import WireSettings
+
+log = logging.getLogger(__name__)
+
+PathKind = Literal["xml", "json", "either"]
+"""What a path speaks; ``either`` is told by the first character of the body."""
+
+RPC_PATHS: Mapping[str, PathKind] = {"/": "xml", "/jsonrpc": "json", "/json": "either"}
+"""By prefix of the path; the longest that fits counts."""
+
+CONTENT_TYPES = {"xml": "text/xml", "json": "application/json"}
+
+_WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
+
+
+class Dispatcher(Protocol):
+    """Who answers calls."""
+
+    def call(self, call: Call) -> Outcome | Awaitable[Outcome]:
+        """Answer a call: at once, or by something to await."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallHeaders:
+    """What the headers of a request ask of the task that the call makes."""
+
+    subtask_of: str | None = None
+    task_id: str | None = None
+    task_other_config: Mapping[str, str] = field(default_factory=dict)
+
+
+class Reply(NamedTuple):
+    """The body of an answer."""
+
+    content_type: str
+    body: bytes
+
+
+class Pending(NamedTuple):
+    """An answer that takes time. only_waits: the call changes nothing, so that it can end with its connection."""
+
+    reply: Coroutine[Any, Any, Reply]
+    only_waits: bool
+
+
+class RpcEndpoint:
+    """Answers the bodies of calls."""
+
+    def __init__(self, dispatcher: Dispatcher, settings: WireSettings) -> None:
+        self._dispatcher = dispatcher
+        self._settings = settings
+        kept = Kept(settings.kept_record_bytes)
+        self._xml = xmlrpc.XmlEncoder(kept)
+        self._json = jsonrpc.JsonEncoder(kept)
+        self.pending = 0
+
+    def answer(
+        self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None
+    ) -> Reply | Pending:
+        """Answer a call. Raises BadRequestError where the body is none."""
+        if kind == "either":
+            kind = "json" if body.lstrip()[:1] == b"{" else "xml"
+        decoded = self._decode(body, kind)
+        call = Call(decoded.method, decoded.params, origin, text_checked=decoded.text_checked)
+        if headers is not None:
+            call.subtask_of, call.task_id = headers.subtask_of, headers.task_id
+            call.task_other_config = headers.task_other_config
+        outcome = self._call(call)
+        if isinstance(outcome, Success | Failure):
+            return Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
+        if self.pending >= self._settings.pending_calls:
+            _abandon(outcome)
+            return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
+        return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
+
+    def _decode(self, body: bytes, kind: PathKind) -> Decoded:
+        if kind == "json":
+            call = jsonrpc.decode_call(body, self._settings.max_depth)
+            return Decoded(call.method, call.params, False, partial(self._json.response, call.version, call.id))
+        method, params, is_text_legal = xmlrpc.decode_call(body, self._settings.max_depth)
+        return Decoded(method, params, is_text_legal, self._xml.response)
+
+    def _call(self, call: Call) -> Outcome | Awaitable[Outcome]:
+        try:
+            return self._dispatcher.call(call)
+        except Exception as bug:
+            return Failure(internal_error(call.method, bug))
+
+    async def _finish(self, decoded: Decoded, outcome: Awaitable[Outcome], content_type: str) -> Reply:
+        self.pending += 1
+        try:
+            try:
+                result = await outcome
+            except Exception as bug:
+                result = Failure(internal_error(decoded.method, bug))
+            return Reply(content_type, _encoded(decoded, result))
+        finally:
+            self.pending -= 1
+
+
+def _encoded(decoded: Decoded, outcome: Outcome) -> bytes:
+    try:
+        return decoded.encode(outcome)
+    except Exception as bug:  # a value that is not of its type
+        return decoded.encode(Failure(internal_error(decoded.method, bug)))
+
+
+def _abandon(outcome: Awaitable[Outcome]) -> None:
+    """Let go of an answer nobody will await; a coroutine would complain otherwise."""
+    if isinstance(outcome, Coroutine):
+        outcome.close()

@@ -1,0 +1,141 @@
+"""Answers in XML: one line, without white space between elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.types import ApiType, Map, Record
+from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
+from xapi_async.wire.kept import Kept
+from xapi_async.wire.xmlrpc.records import XmlRecords
+from xapi_async.wire.xmlrpc.values import Text, array_text, escape, struct_text, value_text
+
+Pieces = Callable[[Any], Iterable[bytes]]
+
+_OPEN = '<?xml version="1.0"?><methodResponse><params><param>'
+_CLOSE = "</param></params></methodResponse>"
+_SUCCESS = f"{_OPEN}<value><struct><member><name>Status</name><value>Success</value></member><member><name>Value</name>"
+_FAILURE = (
+    f"{_OPEN}<value><struct><member><name>Status</name><value>Failure</value></member>"
+    "<member><name>ErrorDescription</name>"
+)
+_END = f"</member></struct></value>{_CLOSE}"
+_SUCCESS_BYTES, _END_BYTES = _SUCCESS.encode(), _END.encode()
+_LARGEST_CACHE = 4096
+
+
+class XmlEncoder:
+    """Writes outcomes. kept: where the written records of live objects are kept."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._records = XmlRecords(kept)
+        self._writers: dict[ApiType[Any], Text | None] = {}
+        # By identity, as that is what most types are found by; the type is held so that its id stays its own.
+        self._by_id: dict[int, tuple[ApiType[Any], Text | None]] = {}
+        self._last_batch: tuple[EventBatch, bytes] | None = None
+
+    def response(self, outcome: Outcome) -> bytes:
+        """The body that answers a call."""
+        if isinstance(outcome, Failure):
+            return self.failure(outcome.error)
+        api_type, value, bare = outcome
+        writer = self._writer(api_type)
+        if writer is not None:
+            text = writer(value)
+            return (f"{_OPEN}{text}{_CLOSE}" if bare else f"{_SUCCESS}{text}{_END}").encode()
+        if api_type is EVENT_BATCH:
+            return self._shared_batch(value)
+        return b"".join((_SUCCESS_BYTES, *self._pieces(api_type)(value), _END_BYTES))
+
+    def failure(self, error: ApiError) -> bytes:
+        """The body that says what went wrong."""
+        description = array_text([f"<value>{escape(text)}</value>" for text in error.description])
+        return f"{_FAILURE}{description}{_END}".encode()
+
+    def value(self, api_type: ApiType[Any], value: Any) -> str:
+        """A value as ``<value>…</value>``, the form in which tasks show their results."""
+        writer = self._writer(api_type)
+        if writer is not None:
+            return writer(value)
+        return b"".join(self._pieces(api_type)(value)).decode()
+
+    def _writer(self, api_type: ApiType[Any]) -> Text | None:
+        """The function that writes values of a type as text; None for those that are put together from bytes."""
+        found = self._by_id.get(id(api_type))
+        if found is not None:
+            return found[1]
+        if api_type not in self._writers:
+            large = api_type in (EVENT_BATCH, EVENT_LIST) or _is_record(api_type)
+            self._writers[api_type] = None if large else value_text(api_type, self._records.text)
+        if len(self._by_id) >= _LARGEST_CACHE:
+            self._by_id.clear()
+        writer = self._writers[api_type]
+        self._by_id[id(api_type)] = (api_type, writer)
+        return writer
+
+    def _pieces(self, api_type: ApiType[Any]) -> Pieces:
+        if api_type is EVENT_BATCH:
+            return self._batch
+        if api_type is EVENT_LIST:
+            return self._event_list
+        if isinstance(api_type, Record):
+            return lambda value: (self._records.value(value, api_type.cls),)
+        assert isinstance(api_type, Map)  # no other type is put together from bytes
+        assert isinstance(api_type.value, Record)
+        class_name = api_type.value.cls
+        return lambda value: (_STRUCT, *self._records.members(value, class_name), _STRUCT_END)
+
+    # Events
+
+    def _shared_batch(self, batch: EventBatch) -> bytes:
+        """The answer to an event.from. Many callers wait for the same, so the last one is kept."""
+        if self._last_batch is None or self._last_batch[0] is not batch:
+            self._last_batch = (batch, b"".join((_SUCCESS_BYTES, *self._batch(batch), _END_BYTES)))
+        return self._last_batch[1]
+
+    def _batch(self, batch: EventBatch) -> list[bytes]:
+        counts = struct_text(
+            (escape(name), f"<value><i4>{n}</i4></value>") for name, n in batch.valid_ref_counts.items()
+        )
+        return [
+            b"<value><struct><member><name>events</name>",
+            *self._event_list(batch.events),
+            f"</member><member><name>valid_ref_counts</name>{counts}</member>"
+            f"<member><name>token</name><value>{escape(batch.token)}</value></member></struct></value>".encode(),
+        ]
+
+    def _event_list(self, events: Sequence[Event]) -> list[bytes]:
+        pieces = [b"<value><array><data>"]
+        for event in events:
+            members = "".join(
+                f"<member><name>{name}</name><value>{value}</value></member>"
+                for name, value in event_members(event).items()
+            )
+            pieces.append(f"<value><struct>{members}".encode())
+            if event.snapshot is not None:
+                record = self._records.value(event.snapshot, event.cls.FACTS.name)
+                pieces += (b"<member><name>snapshot</name>", record, b"</member>")
+            pieces.append(b"</struct></value>")
+        pieces.append(b"</data></array></value>")
+        return pieces
+
+
+def event_members(event: Event) -> Mapping[str, str]:
+    """The members of an event but its snapshot, in order; none holds markup but perhaps the reference."""
+    return {
+        "id": str(event.id),
+        "timestamp": event.timestamp,
+        "class": event.cls.FACTS.name.lower(),
+        "operation": event.operation,
+        "ref": escape(event.ref),
+    }
+
+
+def _is_record(api_type: ApiType[Any]) -> bool:
+    return isinstance(api_type, Record) or (isinstance(api_type, Map) and isinstance(api_type.value, Record))
+
+
+_STRUCT = b"<value><struct>"
+_STRUCT_END = b"</struct></value>"
