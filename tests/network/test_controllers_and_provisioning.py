@@ -14,7 +14,8 @@ from xapi_async.datamodel.classes.sdn_controller import SDNController
 from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.operations.networking.collecting import collect
+from xapi_async.operations.networking.collecting import DELETERS, NEEDS
+from xapi_async.operations.orphans import collect
 from xapi_async.operations.networking.monitor import look_at_links
 from xapi_async.operations.networking.vif import mark_detached
 
@@ -120,7 +121,7 @@ async def test_orphans_are_collected(lab):
     server = await lab.put(PVSServer, site="gone")
     async with lab.store.transaction() as tx:
         tx.delete(tx.get(VM, vm))
-    await collect(lab.services)
+    await collect(lab.services, NEEDS, DELETERS)
     assert lab.store.find(VIF, vif) is None
     assert lab.store.find(PVSProxy, proxy) is None
     assert lab.store.find(PVSServer, server) is None

@@ -6,14 +6,22 @@ gathered here and nowhere else.
 
 from __future__ import annotations
 
+from typing import Any
+
+from xapi_async.objects.transaction import Transaction
 from xapi_async.operations import blob, networking, secret, subject
 from xapi_async.operations.context import Background, Handlers
+from xapi_async.operations.devices import messages as devices
+from xapi_async.operations.marking import Rules, refresh
+from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
+from xapi_async.operations.vm.rules import RULES as VM_RULES
 
 
 def handlers() -> Handlers:
     """Every explicit message there is, by wire name."""
     return {
         **networking.HANDLERS,
+        **devices.HANDLERS,
         **blob.HANDLERS,
         **secret.HANDLERS,
         **subject.HANDLERS,
@@ -22,4 +30,16 @@ def handlers() -> Handlers:
 
 def background() -> tuple[Background, ...]:
     """All work that goes on as long as the server runs."""
-    return (*networking.BACKGROUND,)
+    return (*networking.BACKGROUND, *devices.BACKGROUND)
+
+
+def rules() -> tuple[Rules[Any], ...]:
+    """The rules of every class that shows allowed_operations."""
+    return (VM_RULES, VIF_RULES)
+
+
+def refresh_all(tx: Transaction) -> None:
+    """Compute allowed_operations of every object: a database does not keep them."""
+    for table in rules():
+        for ref in tx.refs(table.cls):
+            refresh(tx, table, ref)

@@ -11,7 +11,8 @@ from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import RO_RUNTIME
 from xapi_async.objects.entity import start_value
-from xapi_async.operations.context import Context, Handler, Handlers
+from xapi_async.operations.calling import call
+from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.networking.pvs_proxy import attached_proxies, host_of
 
 VDI_NAME = "PVS cache VDI"
@@ -42,7 +43,7 @@ async def destroy(ctx: Context, self: str) -> None:
         if host is not None and host.ref == cache.host:
             raise ApiError("PVS_CACHE_STORAGE_IS_IN_USE", self)
     if ctx.store.find(VDI, cache.VDI) is not None:
-        await _handler("VDI.destroy")(ctx, cache.VDI)
+        await call(ctx, "VDI.destroy", cache.VDI)
     async with ctx.store.transaction() as tx:
         tx.delete(tx.get(PVSCacheStorage, self))
 
@@ -58,14 +59,7 @@ async def _new_vdi(ctx: Context, sr: str, size: int) -> str:
         "sharable": False,
         "read_only": False,
     }
-    return str(await _handler("VDI.create")(ctx, {**values, **chosen}))
-
-
-def _handler(name: str) -> Handler:
-    """Another class's message, looked up when it is called: storage imports nothing of networking, nor the reverse."""
-    from xapi_async.operations import handlers
-
-    return handlers()[name]
+    return str(await call(ctx, "VDI.create", {**values, **chosen}))
 
 
 HANDLERS: Handlers = {"PVS_cache_storage.create": create, "PVS_cache_storage.destroy": destroy}

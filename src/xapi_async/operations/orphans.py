@@ -1,0 +1,63 @@
+"""Records that something they cannot be without has left behind: found after deletions, and deleted too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from xapi_async.datamodel.language import ApiClass
+from xapi_async.objects.history import Change
+from xapi_async.objects.transaction import Transaction
+from xapi_async.operations.context import Background, Services
+
+PERIOD = 30.0
+"""Seconds between passes; one does nothing unless something was deleted since the last."""
+
+Needs = Mapping[type[ApiClass], Mapping[str, type[ApiClass]]]
+"""By class, the references without which its objects are not kept, and the classes these point at."""
+
+Deleters = Mapping[type[ApiClass], Callable[[Transaction, Any], None]]
+"""How objects are deleted with what belongs to them; classes not listed are simply deleted."""
+
+
+def collector(needs: Needs, deleters: Deleters) -> Background:
+    """Work that deletes orphans once at the start, and again after deletions that may have made some."""
+    needed = frozenset(cls for fields in needs.values() for cls in fields.values())
+
+    async def collect_orphans(services: Services) -> None:
+        deleted = True
+
+        def look(changes: Sequence[Change]) -> None:
+            nonlocal deleted
+            deleted = deleted or any(change.operation == "del" and change.cls in needed for change in changes)
+
+        stop = services.store.listen(look)
+        try:
+            while True:
+                if deleted:
+                    deleted = False
+                    await collect(services, needs, deleters)
+                await services.clock.sleep(PERIOD)
+        finally:
+            stop()
+
+    return collect_orphans
+
+
+async def collect(services: Services, needs: Needs, deleters: Deleters) -> None:
+    """Delete orphans until there are none: deleting one may make others."""
+    while orphans := [(cls, ref) for cls in needs for ref in _orphans(services, cls, needs[cls])]:
+        async with services.store.transaction() as tx:
+            for cls, ref in orphans:
+                target = tx.find(cls, ref)
+                if target is not None:
+                    deleters.get(cls, Transaction.delete)(tx, cast(Any, target))
+
+
+def _orphans(services: Services, cls: type[ApiClass], needs: Mapping[str, type[ApiClass]]) -> list[str]:
+    store = services.store
+    return [
+        target.ref
+        for target in store.all(cls)
+        if any(store.find(needed, getattr(target, field)) is None for field, needed in needs.items())
+    ]
