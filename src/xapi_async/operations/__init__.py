@@ -12,6 +12,7 @@ from xapi_async.objects.transaction import Transaction
 from xapi_async.operations import blob, networking, secret, subject
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.devices import messages as devices
+from xapi_async.operations.devices.vusb import RULES as VUSB_RULES
 from xapi_async.operations.marking import Rules, refresh
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
 from xapi_async.operations.vm.rules import RULES as VM_RULES
@@ -35,7 +36,7 @@ def background() -> tuple[Background, ...]:
 
 def rules() -> tuple[Rules[Any], ...]:
     """The rules of every class that shows allowed_operations."""
-    return (VM_RULES, VIF_RULES)
+    return (VM_RULES, VIF_RULES, VUSB_RULES)
 
 
 def refresh_all(tx: Transaction) -> None:
