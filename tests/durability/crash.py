@@ -4,8 +4,8 @@
 
 Many writers change objects at once. What was answered must be there after the kill; what was asked
 and not answered may be there or not, but not half; both ends of every relation agree; generations
-never go back. The program under test is behind :class:`Target`, so that the same writers can drive
-anything that can do these operations.
+never go back. The program under test is behind :class:`~tests.durability.target.Target`, so that the
+same writers can drive anything that can do these operations.
 """
 
 from __future__ import annotations
@@ -20,33 +20,25 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
+
+if not __package__:  # run as a file
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.durability.server_target import ServerTarget
+from tests.durability.target import KilledError, Target
 
 WRITERS = 24
 LONGEST_LIFE = 0.5
 """Seconds from when a process answers until it is killed, at most."""
 
 
-class KilledError(Exception):
-    """The process is gone; whether the operation was done nobody knows yet."""
-
-
-class Target(Protocol):
-    """What is killed. Operations are named and described in :mod:`store_process`."""
-
-    async def start(self) -> None: ...
-
-    async def call(self, operation: str, *arguments: Any) -> Any:
-        """The result of an operation. Raises KilledError."""
-        ...
-
-    async def kill(self) -> None: ...
-
-
 class StoreTarget:
     """The store and its database in a process of their own."""
+
+    operations = frozenset(("make_vm", "write", "make_disk", "drop_disk", "move_disk", "bump", "put"))
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -163,9 +155,16 @@ class Writer:
 
     async def work(self) -> None:
         """Change things until the target is killed."""
-        actions: list[Callable[[], Awaitable[None]]] = [self._write, self._make, self._drop, self._move, self._bump]
+        possible: dict[str, Callable[[], Awaitable[None]]] = {
+            "write": self._write,
+            "make_disk": self._make,
+            "drop_disk": self._drop,
+            "move_disk": self._move,
+            "bump": self._bump,
+        }
         if self._number < len(self._model.documents):
-            actions.append(self._put)
+            possible["put"] = self._put
+        actions = [action for operation, action in possible.items() if operation in self._target.operations]
         try:
             self._vm = await self._counted("make_vm")
             self._model.vms[self._vm] = {0}
@@ -229,7 +228,7 @@ class Writer:
         self._model.answered += 1
 
 
-async def crash(target: StoreTarget, kills: int, rng: random.Random, tell: Callable[[str], None]) -> int:
+async def crash(target: Target, kills: int, rng: random.Random, tell: Callable[[str], None]) -> int:
     """Start, write, kill and compare, again and again; gives how many changes were answered.
 
     Raises AssertionError with what is wrong.
@@ -264,11 +263,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
-    parser.add_argument("--database", type=Path, help="a file to keep; else one that is removed")
+    parser.add_argument("--server", action="store_true", help="kill the whole server, driven over XML-RPC")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        target = StoreTarget(given.database or Path(folder) / "database")
+        target: Target = ServerTarget(Path(folder)) if given.server else StoreTarget(Path(folder) / "database")
         answered = asyncio.run(
             crash(target, given.kills, random.Random(given.seed), lambda line: print(line, flush=True))
         )

@@ -43,7 +43,7 @@ def snapshot(store: Store) -> dict[str, Any]:
     """Every lasting object with the fields that last."""
     return {
         entity.ref: (
-            entity.created,
+            entity.born,
             entity.modified,
             {name: value for name, value in entity.values().items() if cls.FIELDS[name].persist and name != "VBDs"},
         )
