@@ -189,10 +189,15 @@ def _scalar(value: Any, hint: Any, where: str) -> Any:
         return hint(value)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ConfigError(f"{where}: must be a number, not {value!r}")
+    if hint not in (int, float):
+        try:
+            return hint(value)  # a type of its own, which reads its own text
+        except ValueError as error:
+            raise ConfigError(f"{where}: {error}") from None
     try:
         number = hint(value)
     except ValueError:
         raise ConfigError(f"{where}: must be a number, not {value!r}") from None
-    if hint is int and isinstance(value, float) and value != number:
-        raise ConfigError(f"{where}: must be a whole number, not {value!r}")
+    if number != number or (hint is int and isinstance(value, float) and value != number):
+        raise ConfigError(f"{where}: must be a {'whole ' if hint is int else ''}number, not {value!r}")
     return number

@@ -26,19 +26,19 @@ EMPTY_MAP: Values = {}
 class Entity(ApiClass):
     """What every live object has beside the fields of its class.
 
-    ref: its reference. created, modified: the generations of its creation and last change.
+    ref: its reference. born, modified: the generations of its creation and last change.
     memo: whatever readers want to keep until the object changes, such as its encoded record.
     members: the large sets among its fields, see :mod:`xapi_async.objects.membership`.
     """
 
-    __slots__ = ("created", "members", "memo", "modified", "ref")
+    __slots__ = ("born", "members", "memo", "modified", "ref")
 
     # The names of all fields in order, and a function that reads them all at once.
     FIELD_NAMES: ClassVar[tuple[str, ...]] = ()
     read_all: ClassVar[Callable[[Any], tuple[Any, ...]]]
 
     ref: str
-    created: int
+    born: int
     modified: int
     memo: Any
     members: dict[str, dict[str, None]] | None
@@ -125,7 +125,7 @@ def new_entity(cls: type[ApiClass], ref: str, values: Mapping[str, Any]) -> Enti
     live = _LIVE[cls]
     entity = live.__new__(live)
     entity.ref = ref
-    entity.created = entity.modified = 0
+    entity.born = entity.modified = 0
     entity.memo = entity.members = None
     for name, start in STARTS[cls].items():
         setattr(entity, name, start)
@@ -150,7 +150,7 @@ def frozen_copy(entity: Entity) -> Entity:
     """The object as it is now, untouched by later changes."""
     cls = declared_class(entity)
     copy = new_entity(cls, entity.ref, entity.values())
-    copy.created, copy.modified, copy.memo = entity.created, entity.modified, entity.memo
+    copy.born, copy.modified, copy.memo = entity.born, entity.modified, entity.memo
     return copy
 
 

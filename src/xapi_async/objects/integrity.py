@@ -45,8 +45,8 @@ def _indices(store: Store, cls: type[ApiClass]) -> Iterator[str]:
 def _order(store: Store, cls: type[ApiClass]) -> Iterator[str]:
     last = 0
     for entity in _entities(store, cls):
-        if not 0 < entity.created <= entity.modified <= store.generation or entity.modified <= last:
-            yield f"{cls.FACTS.name} {entity.ref}: generations {entity.created}, {entity.modified} after {last}"
+        if not 0 < entity.born <= entity.modified <= store.generation or entity.modified <= last:
+            yield f"{cls.FACTS.name} {entity.ref}: generations {entity.born}, {entity.modified} after {last}"
         last = entity.modified
 
 

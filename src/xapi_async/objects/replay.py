@@ -89,7 +89,7 @@ class Reviver:
         cls, revivers = found
         values = {name: revivers[name](value) for name, value in stored.fields.items() if name in revivers}
         entity = new_entity(cls, self._share(stored.ref), values)
-        entity.created, entity.modified = stored.created, stored.modified
+        entity.born, entity.modified = stored.created, stored.modified
         return entity
 
     def _revivers(self, cls: type[ApiClass]) -> dict[str, Callable[[Any], Any]]:

@@ -284,14 +284,14 @@ class Store:
         table = self._tables[step.cls]
         if step.operation == "add":
             entity = step.entity
-            entity.created = entity.modified = generation
+            entity.born = entity.modified = generation
             table[step.ref] = entity
             self._indices.add(step.cls, entity)
             return entity
         entity = table.pop(step.ref)
         if step.operation == "del":
             self._indices.remove(step.cls, entity)
-            self.removals.add(step.cls, Removal(step.ref, entity.created, generation))
+            self.removals.add(step.cls, Removal(step.ref, entity.born, generation))
             return entity
         indexed = any(name in step.values for name in INDEXED)
         if indexed:

@@ -13,6 +13,7 @@ from xapi_async.network.driver import NetworkDriver
 from xapi_async.network.simulated import SimulatedNetwork
 from xapi_async.objects.clock import Clock
 from xapi_async.objects.store import Store
+from xapi_async.operations.notices import Messages
 from xapi_async.storage.driver import Storage
 
 
@@ -26,6 +27,7 @@ class Services:
     hypervisor: Hypervisor
     storage: Storage
     network: NetworkDriver = field(default_factory=SimulatedNetwork)
+    messages: Messages | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,8 @@ def _member(cls: type[ApiClass], field: Field[Any], convert: Converter, struct: 
     if field.name in struct:
         return stored(field, convert(struct[field.name]))
     if field.default is NOTHING:
-        raise ApiError("INTERNAL_ERROR", f"the field {field.name} of {cls.FACTS.name} is missing from the record")
+        # The code that the API declares for it: an INTERNAL_ERROR would call a client's slip a bug of the server.
+        raise ApiError("FIELD_TYPE_ERROR", field.name)
     # A computed default is the constructor's business: it sees that the member is absent.
     return None if isinstance(field.default, Computed) else start_value(field)
 

@@ -7,7 +7,6 @@ Nothing is queued that no session wants when it happens.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from xapi_async.objects.entity import Entity, frozen_copy
 from xapi_async.objects.history import Change
 from xapi_async.objects.store import Store
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.rpc.audit import track_id
 from xapi_async.rpc.call import Event
 from xapi_async.rpc.events import EventSettings, LogoutHook
 from xapi_async.rpc.subscriptions import Subscription, parse
@@ -93,7 +93,7 @@ class EventQueue:
         session = ctx.caller.session
         follower = self._followers.get(session)
         if follower is None:
-            raise ApiError("SESSION_NOT_REGISTERED", f"trackid={_track_id(session)}")
+            raise ApiError("SESSION_NOT_REGISTERED", track_id(session))
         ended = False
 
         def logout() -> None:
@@ -109,9 +109,19 @@ class EventQueue:
                 found = self._read(follower)
                 if found:
                     return found
-                await self._arrived.wait()
+                await self._arrival(follower)
+        except TimeoutError:
+            return []
         finally:
             unhook()
+
+    async def _arrival(self, follower: _Follower) -> None:
+        """Wait for an event. Who wants none is let go after a while: no event could ever end that wait."""
+        arrived = self._arrived.wait()
+        if follower.elements:
+            await arrived
+            return
+        await asyncio.wait_for(arrived, self._settings.empty_next_seconds)
 
     def _follower(self, session: str) -> _Follower:
         follower = self._followers.get(session)
@@ -174,7 +184,3 @@ class EventQueue:
         # Whoever waits now is woken; whoever comes later waits for the next event.
         self._arrived.set()
         self._arrived = asyncio.Event()
-
-
-def _track_id(session: str) -> str:
-    return hashlib.md5(session.encode(), usedforsecurity=False).hexdigest()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
-from xapi_async.datamodel.classes import BY_NAME, CLASSES, PoolMessage
+from xapi_async.datamodel.classes import BY_NAME, CLASSES, PoolMessage, Role
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import Entity
@@ -19,7 +19,7 @@ from xapi_async.objects.history import Change
 from xapi_async.objects.store import Store
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.rpc.call import Event, EventBatch
-from xapi_async.rpc.subscriptions import Subscription, parse
+from xapi_async.rpc.subscriptions import EVENT_CLASSES, Subscription, parse
 
 TOKEN_DIGITS = 20
 
@@ -33,6 +33,9 @@ class EventSettings:
     )
     queue_characters: int = field(
         default=10_000_000, metadata={"doc": "Characters of events kept for event.next; older ones are dropped."}
+    )
+    empty_next_seconds: float = field(
+        default=10.0, metadata={"doc": "Seconds until event.next answers a session that subscribed to nothing."}
     )
     heartbeat_seconds: float = field(
         default=30.0, metadata={"doc": "Seconds between two events on the pool object for event.next."}
@@ -244,7 +247,7 @@ class Events:
         for cls in sorted((*subscription.classes, *singles), key=lambda cls: cls.FACTS.name):
             wanted = singles.get(cls)
             for entity in self._changed_entities(cls, wanted, generation):
-                operation = "add" if entity.created > generation else "mod"
+                operation = "add" if entity.born > generation else "mod"
                 yield Event(entity.modified, "0.0", cls, operation, entity.ref, entity)
             for removal in self._store.removals.since(cls, generation):
                 if removal.created <= generation and (wanted is None or removal.ref in wanted):
@@ -273,14 +276,15 @@ class Events:
     def counts(self) -> Mapping[str, int]:
         """How many objects each class has, by lower-case name; 0 for classes that are not stored."""
         counts = {cls.FACTS.name.lower(): len(self._store.table(cls)) for cls in CLASSES}
-        counts[_STATIC] = 0
+        counts[Role.FACTS.name] = 0
         return counts
 
     # event.inject
 
     async def _inject(self, ctx: Context, class_name: str, ref: str) -> str:
         cls = BY_NAME.get(class_name)
-        if cls is None or not cls.FACTS.in_database or self._store.find(cls, ref) is None:
+        # Roles are objects that never change, so nothing can be told of them.
+        if cls is None or cls not in EVENT_CLASSES.values() or cls is Role or self._store.find(cls, ref) is None:
             raise ApiError("HANDLE_INVALID", class_name, ref)
         async with self._store.transaction() as tx:
             tx.touch(tx.get(cls, ref))
@@ -291,8 +295,6 @@ class Events:
 
 _LONGEST = 365 * 86400.0
 """Seconds: longer time-outs are as good as none, and the event loop takes no infinite ones."""
-
-_STATIC = "role"
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

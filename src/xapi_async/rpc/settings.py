@@ -11,7 +11,11 @@ class AccessSettings:
 
     password: str = field(
         default="",
-        metadata={"doc": "Root's password at the first start; where empty, one is made and printed once."},
+        metadata={
+            "doc": "Root's password at the first start; where empty, one is made and printed once.",
+            "variable": "XAPI_ROOT_PASSWORD",
+            "secret": True,
+        },
     )
     failed_login_seconds: float = field(
         default=5.0, metadata={"doc": "Seconds that the answer to a failed login is held back."}

@@ -20,7 +20,7 @@ class LdapSettings:
     verify_certificate: bool = field(default=True, metadata={"doc": "Refuse servers whose certificate is not valid."})
     ca_file: str = field(default="", metadata={"doc": "Certificates to trust, PEM; empty: the system's."})
     bind_dn: str = field(default="", metadata={"doc": "Name the server itself logs in by; empty: anonymously."})
-    bind_password: str = field(default="", metadata={"doc": "Password for that."})
+    bind_password: str = field(default="", metadata={"doc": "Password for that.", "secret": True})
     base_dn: str = field(default="", metadata={"doc": "Where users and groups are; empty: the domain's name."})
     user_filter: str = field(
         default="(&(objectClass=user)(!(objectClass=computer))(|(sAMAccountName={name})(userPrincipalName={full})))",
