@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 
 from xapi_async.datamodel.classes.host import Host
@@ -17,8 +16,6 @@ from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.networking.checks import has_feature, require_feature, require_vswitch, uses_vswitch
 from xapi_async.operations.networking.records import put
-
-log = logging.getLogger(__name__)
 
 MESSAGE_PRIORITY = 3
 
@@ -108,11 +105,9 @@ def _problem(reader: Reader, proxy: PVSProxy) -> str | None:
 
 
 async def _tell(services: Services, proxy: PVSProxy, name: str) -> None:
-    messages = getattr(services, "messages", None)
-    if messages is None:
-        log.info("%s for PVS proxy %s", name, proxy.uuid)
-        return
-    await messages.post(name, MESSAGE_PRIORITY, "PVS_proxy", proxy.uuid, f"Site {proxy.site}, VIF {proxy.VIF}")
+    if services.messages is not None:
+        body = f"The proxy of VIF {proxy.VIF} for site {proxy.site} was not started"
+        await services.messages.post(name, MESSAGE_PRIORITY, "PVS_proxy", proxy.uuid, body)
 
 
 _VIF = VIF  # create has a parameter of that name, as the API does
