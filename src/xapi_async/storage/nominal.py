@@ -1,0 +1,535 @@
+"""A driver that keeps no bytes: disks of any number and size that read as zeros, with honest accounting.
+
+Sizes, space, snapshots with the hidden disks under them, and changed blocks follow the rules that real
+backends have. What is known here is lost with the process; after a restart it is learnt from the records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from xapi_async.objects.clock import Clock
+from xapi_async.objects.entity import new_uuid
+from xapi_async.storage import probing
+from xapi_async.storage.driver import (
+    BAD_KIND,
+    BAD_SIZE,
+    CHAIN_TOO_LONG,
+    NO_SPACE,
+    NOT_IMPLEMENTED,
+    SR_EXISTS,
+    SR_UNAVAILABLE,
+    VDI_CREATE_FAILED,
+    VDI_EXISTS,
+    VDI_UNAVAILABLE,
+    BackendError,
+    Copied,
+    CopyRequest,
+    DiskRequest,
+    DiskState,
+    Extent,
+    Image,
+    Repository,
+    RepositoryState,
+)
+from xapi_async.storage.kinds import is_raw, kind_of, require_config, taken, virtual_size
+from xapi_async.storage.nominal_logs import Log, changed_between, take_over
+from xapi_async.storage.nominal_settings import NominalSettings
+
+LONGEST_CHAIN = 30
+"""Layers on which a disk may stand and still be snapshotted."""
+
+ISO_SUFFIXES = (".iso", ".img")
+BASE_NAME = "base copy"
+
+_ISO_STEM = re.compile(r"[A-Za-z0-9.-]+")
+
+
+@dataclass(slots=True)
+class _Disk:
+    """A disk. data: bytes it holds of its own. parent: the location of the hidden disk it stands on.
+
+    reset_data: the bytes it had at its reset point; None where there is none.
+    """
+
+    state: DiskState
+    raw: bool
+    data: int = 0
+    parent: str = ""
+    log: Log | None = None
+    reset_data: int | None = None
+    plugs: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Sr:
+    """An SR. other: bytes taken by something other than its disks."""
+
+    facts: Repository
+    size: int
+    other: int = 0
+    hosts: set[str] = field(default_factory=set)
+    disks: dict[str, _Disk] = field(default_factory=dict)
+
+
+class NominalDriver:
+    """Storage of all types on all hosts, without bytes."""
+
+    def __init__(self, clock: Clock, settings: NominalSettings | None = None) -> None:
+        self._clock = clock
+        self._settings = settings or NominalSettings()
+        self._srs: dict[str, _Sr] = {}
+
+    # Repositories
+
+    def adopt(self, sr: Repository, hosts: Collection[str], state: RepositoryState, disks: Sequence[DiskState]) -> None:
+        """Learn what the records say of an SR."""
+        known = self._srs[sr.uuid] = _Sr(sr, max(state.physical_size, 0) or self._size(sr), hosts=set(hosts))
+        for disk in disks:
+            raw = not kind_of(sr.type).vhd or disk.sm_config.get("type") == "raw"
+            log = Log() if disk.cbt_enabled else None
+            parent = disk.sm_config.get("vhd-parent", "")
+            known.disks[disk.location] = _Disk(disk, raw, disk.physical_utilisation, parent, log)
+        known.other = max(0, state.physical_utilisation - _used(known))
+
+    async def create(self, host: str, sr: Repository) -> Mapping[str, str]:
+        """Make an SR, empty, and attached nowhere."""
+        require_config(sr.type, sr.device_config)
+        if sr.uuid in self._srs:
+            raise BackendError(SR_EXISTS)
+        await self._take_time()
+        self._srs[sr.uuid] = _Sr(sr, self._size(sr))
+        added = {"allocation": "thick", "use_vhd": "true"} if kind_of(sr.type).volumes else {}
+        if sr.type == "iso" and "type" in sr.device_config:
+            added["iso_type"] = sr.device_config["type"]
+        return added
+
+    async def delete(self, host: str, sr: Repository) -> None:
+        """Delete an SR and all that is in it."""
+        await self._take_time()
+        self._srs.pop(sr.uuid, None)
+
+    async def attach(self, host: str, sr: Repository) -> None:
+        """Let a host use an SR. One that is not known is taken to have been there, empty."""
+        require_config(sr.type, sr.device_config)
+        await self._take_time()
+        known = self._srs.setdefault(sr.uuid, _Sr(sr, self._size(sr)))
+        known.hosts.add(host)
+
+    async def detach(self, host: str, sr: str) -> None:
+        """Take an SR from a host."""
+        await self._take_time()
+        if sr in self._srs:
+            self._srs[sr].hosts.discard(host)
+
+    async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
+        """The SRs at a place, or the choices for what the configuration lacks."""
+        for key, failure in kind_of(kind).needs:
+            if not device_config.get(key):
+                raise BackendError(failure, output=self._choices(key, device_config))
+        if kind == "dummy":
+            return probing.sr_list([{"UUID": new_uuid(), "Size": "1024"}])
+        needs = [key for key, _ in kind_of(kind).needs]
+        found = [
+            sr
+            for sr in self._srs.values()
+            if sr.facts.type == kind and all(sr.facts.device_config.get(key) == device_config[key] for key in needs)
+        ]
+        return probing.sr_list(_probed(kind, sr) for sr in found)
+
+    async def state(self, sr: str) -> RepositoryState:
+        """The sizes of an SR."""
+        known = self._sr(sr)
+        used = known.other + _used(known)
+        return RepositoryState(used if kind_of(known.facts.type).can_probe is False else known.size, used)
+
+    async def scan(self, sr: str) -> Sequence[DiskState]:
+        """All disks in an SR."""
+        return [disk.state for disk in self._sr(sr).disks.values()]
+
+    # Disks
+
+    async def disk(self, sr: str, location: str) -> DiskState:
+        """One disk."""
+        return self._disk(sr, location).state
+
+    async def create_disk(self, sr: str, request: DiskRequest) -> DiskState:
+        """Make a disk."""
+        known = self._sr(sr)
+        kind = known.facts.type
+        raw = is_raw(kind, request.sm_config)
+        size = virtual_size(kind, request.virtual_size, raw=raw)
+        location = _iso_name(request) if kind == "iso" else request.uuid
+        if location in known.disks:
+            raise BackendError(VDI_EXISTS)
+        utilisation = taken(kind, size, 0, raw=raw, full=True)
+        self._require_space(known, utilisation)
+        await self._take_time()
+        disk = DiskState(
+            location=location,
+            uuid=request.uuid,
+            virtual_size=size,
+            physical_utilisation=utilisation,
+            name_label=request.name_label,
+            name_description=request.name_description,
+            type=request.type,
+            read_only=request.read_only and kind != "iso",
+            metadata_of_pool=request.metadata_of_pool,
+            sm_config=_fresh_sm_config(kind, raw, request.sm_config),
+        )
+        known.disks[location] = _Disk(disk, raw)
+        return disk
+
+    async def introduce_disk(self, sr: str, uuid: str, location: str, sm_config: Mapping[str, str]) -> DiskState:
+        """Take up a device, which is there whatever its location says."""
+        known = self._sr(sr)
+        await self._take_time()
+        if location not in known.disks:
+            size = self._settings.device_size
+            read_only = known.facts.sm_config.get("type") == "cd"
+            disk = DiskState(location, uuid, size, size, read_only=read_only, sm_config=dict(sm_config))
+            known.disks[location] = _Disk(disk, raw=True)
+        return known.disks[location].state
+
+    async def destroy_disk(self, sr: str, location: str) -> None:
+        """Delete a disk; hidden disks that nothing stands on any more go with it."""
+        known = self._sr(sr)
+        disk = self._disk(sr, location)
+        await self._take_time()
+        self._drop_log(known, disk)
+        del known.disks[location]
+        while disk.parent in known.disks:
+            parent = known.disks[disk.parent]
+            if any(other.parent == disk.parent for other in known.disks.values()):
+                return
+            del known.disks[disk.parent]
+            disk = parent
+
+    async def resize(self, sr: str, location: str, size: int) -> DiskState:
+        """Enlarge a disk."""
+        known, disk = self._sr(sr), self._disk(sr, location)
+        kind = known.facts.type
+        if size < disk.state.virtual_size:
+            raise BackendError(BAD_SIZE, "shrinking is not possible")
+        size = virtual_size(kind, size, raw=disk.raw)
+        utilisation = taken(kind, size, disk.data, raw=disk.raw, full=True)
+        self._require_space(known, utilisation - disk.state.physical_utilisation)
+        await self._take_time()
+        disk.state = replace(disk.state, virtual_size=size, physical_utilisation=utilisation)
+        return disk.state
+
+    async def snapshot(self, sr: str, location: str, request: CopyRequest) -> Copied:
+        """Keep a disk as it is."""
+        return await self._branch(sr, location, request, is_snapshot=True)
+
+    async def clone(self, sr: str, location: str, request: CopyRequest) -> Copied:
+        """Make another disk like this one."""
+        return await self._branch(sr, location, request, is_snapshot=False)
+
+    async def _branch(self, sr: str, location: str, request: CopyRequest, *, is_snapshot: bool) -> Copied:
+        """Put a hidden disk under a disk and a new one. A disk that already holds nothing shares its parent."""
+        known, disk = self._sr(sr), self._disk(sr, location)
+        kind = known.facts.type
+        if disk.raw and kind != "dummy":
+            raise BackendError(NOT_IMPLEMENTED)
+        if self._depth(known, disk) >= LONGEST_CHAIN:
+            raise BackendError(CHAIN_TOO_LONG)
+        size = disk.state.virtual_size
+        leaf = taken(kind, size, 0, raw=disk.raw, full=not is_snapshot)
+        self._require_space(known, leaf)
+        await self._take_time()
+        also: list[DiskState] = []
+        if kind_of(kind).vhd and (disk.data or not disk.parent):
+            base = self._put_base(known, disk)
+            also += [base, disk.state]
+        sm_config = {
+            **{key: value for key, value in disk.state.sm_config.items() if not _is_own(key)},
+            **({"vhd-parent": disk.parent} if disk.parent else {}),
+        }
+        made = replace(
+            disk.state,
+            location=request.uuid,
+            uuid=request.uuid,
+            name_label=request.name_label,
+            name_description=request.name_description,
+            physical_utilisation=leaf,
+            read_only=False,
+            is_a_snapshot=is_snapshot,
+            snapshot_of=location if is_snapshot else "",
+            snapshot_time=request.time,
+            cbt_enabled=disk.state.cbt_enabled and is_snapshot,
+            sm_config=sm_config if kind_of(kind).volumes else _only_parent(sm_config),
+        )
+        log = None
+        if is_snapshot and disk.log is not None:
+            log, disk.log = disk.log, Log(before=disk.log)
+        known.disks[request.uuid] = _Disk(made, disk.raw, parent=disk.parent, log=log)
+        return Copied(made, tuple(also))
+
+    def _put_base(self, known: _Sr, disk: _Disk) -> DiskState:
+        """Move what a disk holds to a hidden disk under it."""
+        kind, uuid = known.facts.type, new_uuid()
+        base = replace(
+            disk.state,
+            location=uuid,
+            uuid=uuid,
+            name_label=BASE_NAME,
+            name_description="",
+            managed=False,
+            read_only=True,
+            is_a_snapshot=False,
+            snapshot_of="",
+            cbt_enabled=False,
+            physical_utilisation=taken(kind, disk.state.virtual_size, disk.data, raw=False, full=False),
+            sm_config=_only_parent(disk.state.sm_config) | ({"vdi_type": "vhd"} if kind_of(kind).volumes else {}),
+        )
+        known.disks[uuid] = _Disk(base, raw=False, data=disk.data, parent=disk.parent)
+        disk.parent, disk.data = uuid, 0
+        is_leaf = not disk.state.is_a_snapshot
+        disk.state = replace(
+            disk.state,
+            physical_utilisation=taken(kind, disk.state.virtual_size, 0, raw=False, full=is_leaf),
+            sm_config={**disk.state.sm_config, "vhd-parent": uuid},
+        )
+        return base
+
+    async def rename(self, sr: str, location: str, name_label: str, name_description: str) -> None:
+        """Note the names of a disk."""
+        disk = self._disk(sr, location)
+        disk.state = replace(disk.state, name_label=name_label, name_description=name_description)
+
+    async def set_type(self, sr: str, location: str, kind: str) -> None:
+        """Note the type of a disk."""
+        disk = self._disk(sr, location)
+        disk.state = replace(disk.state, type=kind)
+
+    async def generate_config(self, sr: str, location: str) -> str:
+        """A text that names SR and disk."""
+        return f"{self._sr(sr).facts.uuid}/{self._disk(sr, location).state.location}"
+
+    # Disks in use
+
+    async def plug(self, host: str, sr: str, location: str, *, read_only: bool) -> Mapping[str, str]:
+        """Count a use of a disk."""
+        if host not in self._sr(sr).hosts:
+            raise BackendError(SR_UNAVAILABLE)
+        self._disk(sr, location).plugs.append(host)
+        return {"path": f"/dev/sm/backend/{sr}/{location}"}
+
+    async def unplug(self, host: str, sr: str, location: str) -> None:
+        """Count a use of a disk no more."""
+        disk = self._srs[sr].disks.get(location) if sr in self._srs else None
+        if disk is not None and host in disk.plugs:
+            disk.plugs.remove(host)
+
+    async def set_reset_point(self, sr: str, location: str, is_set: bool) -> None:
+        """Remember how much the disk holds."""
+        disk = self._disk(sr, location)
+        disk.reset_data = disk.data if is_set else None
+
+    async def reset(self, sr: str, location: str) -> None:
+        """Hold as much as at the reset point."""
+        disk = self._disk(sr, location)
+        if disk.reset_data is not None:
+            self._hold(self._sr(sr), disk, disk.reset_data)
+
+    @asynccontextmanager
+    async def opened(self, sr: str, location: str, *, writable: bool) -> AsyncIterator[Image]:
+        """A disk that reads as zeros; what is written to it is counted."""
+        disk = self._disk(sr, location)
+        if writable and not disk.state.managed:
+            raise BackendError(VDI_UNAVAILABLE)
+        yield _NominalImage(self, self._sr(sr), disk)
+
+    # Changed blocks
+
+    async def enable_cbt(self, sr: str, location: str) -> None:
+        """Begin a log."""
+        disk = self._disk(sr, location)
+        if disk.raw or disk.state.is_a_snapshot:
+            raise BackendError(BAD_KIND)
+        disk.log = disk.log or Log()
+        disk.state = replace(disk.state, cbt_enabled=True)
+
+    async def disable_cbt(self, sr: str, location: str) -> None:
+        """End the log."""
+        disk = self._disk(sr, location)
+        disk.log = None
+        disk.state = replace(disk.state, cbt_enabled=False)
+
+    async def destroy_data(self, sr: str, location: str) -> None:
+        """Keep nothing of a disk but its log."""
+        known, disk = self._sr(sr), self._disk(sr, location)
+        await self._take_time()
+        disk.data, disk.parent = 0, ""
+        disk.state = replace(disk.state, type="cbt_metadata", physical_utilisation=0, sm_config={})
+        for name in [name for name, other in known.disks.items() if not other.state.managed]:
+            if not any(other.parent == name for other in known.disks.values()):
+                del known.disks[name]
+
+    async def changed_blocks(self, sr: str, older: str, newer: str) -> bytes:
+        """The bitmap of what was written between the two."""
+        last = self._disk(sr, newer)
+        return changed_between(self._disk(sr, older).log, last.log, last.state.virtual_size)
+
+    # For images
+
+    async def wait_for_bytes(self, count: int) -> None:
+        """Take the time that reading so many bytes takes."""
+        if self._settings.copy_rate:
+            await self._clock.sleep(count / self._settings.copy_rate)
+
+    @property
+    def reads_take_time(self) -> bool:
+        """Whether disks are to be read from end to end, as if they held something."""
+        return self._settings.copy_rate > 0
+
+    def note_written(self, sr: _Sr, disk: _Disk, offset: int, length: int) -> None:
+        """Account for bytes written to a disk."""
+        if disk.log is not None:
+            disk.log.note(offset, length)
+        self._hold(sr, disk, min(disk.data + length, disk.state.virtual_size))
+
+    def _hold(self, sr: _Sr, disk: _Disk, data: int) -> None:
+        disk.data = data
+        used = taken(sr.facts.type, disk.state.virtual_size, data, raw=disk.raw, full=True)
+        disk.state = replace(disk.state, physical_utilisation=used)
+
+    # What is known
+
+    def _sr(self, uuid: str) -> _Sr:
+        if uuid not in self._srs:
+            raise BackendError(SR_UNAVAILABLE)
+        return self._srs[uuid]
+
+    def _disk(self, sr: str, location: str) -> _Disk:
+        disk = self._sr(sr).disks.get(location)
+        if disk is None:
+            raise BackendError(VDI_UNAVAILABLE)
+        return disk
+
+    def _size(self, sr: Repository) -> int:
+        return sr.size if sr.size > 0 else self._settings.sr_size
+
+    async def _take_time(self) -> None:
+        if self._settings.seconds:
+            await self._clock.sleep(self._settings.seconds)
+
+    @staticmethod
+    def _require_space(sr: _Sr, more: int) -> None:
+        """Only volumes are given their space when they are made; files may promise more than there is."""
+        if kind_of(sr.facts.type).volumes and sr.other + _used(sr) + more > sr.size:
+            raise BackendError(NO_SPACE)
+
+    @staticmethod
+    def _depth(sr: _Sr, disk: _Disk) -> int:
+        depth = 1
+        while disk.parent in sr.disks:
+            disk = sr.disks[disk.parent]
+            depth += 1
+        return depth
+
+    @staticmethod
+    def _drop_log(sr: _Sr, disk: _Disk) -> None:
+        if disk.log is not None:
+            for other in sr.disks.values():
+                if other.log is not None:
+                    take_over(disk.log, other.log)
+
+    def _choices(self, key: str, given: Mapping[str, str]) -> str:
+        """What may be put in place of a missing key, where a backend can tell."""
+        server, size = given.get("server", ""), self._settings.sr_size
+        configs = [sr.facts.device_config for sr in self._srs.values()]
+        if key == "serverpath":
+            paths = {config["serverpath"] for config in configs if config.get("server") == server}
+            return probing.nfs_exports((server, path) for path in sorted(paths or {"/export"}))
+        if key == "targetIQN":
+            target = given["target"]
+            names = {config["targetIQN"] for config in configs if config.get("target") == target}
+            names = names or {f"iqn.2018-02.example.nominal:{target}"}
+            return probing.iscsi_targets(target, given.get("port", "3260"), sorted(names))
+        if key == "SCSIid":
+            place = given.get("targetIQN", "")
+            ids = {
+                config["SCSIid"] for config in configs if config.get("targetIQN", "") == place and "SCSIid" in config
+            }
+            ids = ids or {"3600" + hashlib.sha256(place.encode()).hexdigest()[:29]}
+            return (probing.luns if place else probing.block_devices)((scsi_id, size) for scsi_id in sorted(ids))
+        return ""
+
+
+class _NominalImage:
+    """An open disk without bytes."""
+
+    def __init__(self, driver: NominalDriver, sr: _Sr, disk: _Disk) -> None:
+        self.size = disk.state.virtual_size
+        self._driver = driver
+        self._sr = sr
+        self._disk = disk
+
+    async def read(self, offset: int, length: int) -> bytes:
+        self._require(offset, length)
+        await self._driver.wait_for_bytes(length)
+        return bytes(length)
+
+    async def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        self._require(offset, len(data))
+        self._driver.note_written(self._sr, self._disk, offset, len(data))
+
+    async def write_zeros(self, offset: int, length: int) -> None:
+        self._require(offset, length)
+
+    async def flush(self) -> None:
+        pass
+
+    async def extents(self, base: str | None = None) -> Sequence[Extent]:
+        return [Extent(0, self.size)] if self._driver.reads_take_time else []
+
+    def _require(self, offset: int, length: int) -> None:
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise ValueError("the disk ends before the data")
+
+
+def _used(sr: _Sr) -> int:
+    return sum(disk.state.physical_utilisation for disk in sr.disks.values())
+
+
+def _is_own(key: str) -> bool:
+    """Whether an entry of sm_config is about one disk alone."""
+    return key in ("type", "paused") or key.startswith("host_")
+
+
+def _only_parent(sm_config: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in sm_config.items() if key == "vhd-parent"}
+
+
+def _fresh_sm_config(kind: str, raw: bool, given: Mapping[str, str]) -> dict[str, str]:
+    return {**given, **({"vdi_type": "aio" if raw else "vhd"} if kind_of(kind).volumes else {})}
+
+
+def _iso_name(request: DiskRequest) -> str:
+    """The file name of an uploaded image. Raises VDI_CREATE_FAILED for names that are not allowed."""
+    name = request.sm_config.get("path", f"{request.uuid}.img")
+    stem, dot, suffix = name.rpartition(".")
+    allowed = stem.replace(".", "").replace("-", "")
+    if (
+        not stem
+        or f"{dot}{suffix}" not in ISO_SUFFIXES
+        or not (allowed.isascii() and (allowed.isalnum() or not allowed))
+    ):
+        raise BackendError(VDI_CREATE_FAILED, name)
+    return name
+
+
+def _probed(kind: str, sr: _Sr) -> Mapping[str, str]:
+    uuid, config = sr.facts.uuid, sr.facts.device_config
+    if kind == "iscsi":
+        return {"UUID": uuid, "Target": config["target"], "TargetIQN": config["targetIQN"]}
+    if kind in ("nfs", "smb", "file"):
+        return {"UUID": uuid}
+    device = config.get("device") or f"/dev/disk/by-id/scsi-{config.get('SCSIid', '')}"
+    return {"UUID": uuid, "Devlist": device, "size": str(sr.size)}
