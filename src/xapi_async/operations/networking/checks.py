@@ -137,7 +137,9 @@ def require_managed(pif: PIF) -> None:
 
 def local_pif(reader: Reader, network: Network, host: str) -> PIF | None:
     """The interface that joins a host to a network, if there is one."""
-    return next((pif for pif in pifs(reader, network.PIFs) if pif.host == host), None)
+    # Through the host: it has a handful of interfaces, a network has one on every host of the pool.
+    owner = reader.find(Host, host)
+    return next((pif for pif in pifs(reader, owner.PIFs if owner else ()) if pif.network == network.ref), None)
 
 
 def require_unconnected(reader: Reader, network: Network, host: str) -> None:

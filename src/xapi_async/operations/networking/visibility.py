@@ -43,7 +43,7 @@ def is_visible(reader: Reader, network: Network, host: str) -> bool:
     An internal network sticks to the host where a running VM first uses it.
     """
     if network.PIFs:
-        return any(pif.host == host for pif in pifs(reader, network.PIFs))
+        return local_pif(reader, network, host) is not None
     if network.other_config.get("assume_network_is_shared") == "true" or not network.managed:
         return True
     homes = _homes_of_users(reader, network)
