@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from xapi_async.datamodel.errors import ApiError
@@ -203,7 +204,7 @@ def wire_server(
         finally:
             ready.set()
 
-    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread = threading.Thread(target=uvloop.run, args=(run(),))
     thread.start()
     ready.wait(10)
     server, end = started

@@ -11,7 +11,7 @@ a path, and PUT without a length, whose body ends when the client hangs up.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import StreamReader, web
@@ -21,7 +21,7 @@ from aiohttp.web_protocol import RequestHandler
 from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.heads import CallHead
-from xapi_async.wire.pages import RawResponse, error_bytes, reply_bytes
+from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
 from xapi_async.wire.rpc_endpoint import Pending, Reply
 
 if TYPE_CHECKING:
@@ -159,12 +159,12 @@ class Connection(RequestHandler):
                 self._flush(written)
                 self._begin(answer, head, data[start:])
                 return
-            reply = reply_bytes(cast(Reply, answer), is_http_10=head.is_http_10, keep_alive=head.keep_alive)
-            written.append(reply)
+            reply = cast(Reply, answer)
+            written += reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=head.keep_alive)
             if not head.keep_alive:
                 self._end(written)
                 return
-            written_bytes += len(reply)
+            written_bytes += len(reply.body)
             if written_bytes > _WRITE_BYTES and start < size:
                 self._flush(written)
                 written, written_bytes = [], 0
@@ -212,7 +212,7 @@ class Connection(RequestHandler):
         finally:
             self._answering = self.cancel_when_lost = None
         keep_alive = head.keep_alive and not self._ends and not self._close
-        data = [reply_bytes(reply, is_http_10=head.is_http_10, keep_alive=keep_alive)]
+        data = reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive)
         if not keep_alive:
             self._end(data)
             return
@@ -222,11 +222,15 @@ class Connection(RequestHandler):
             self._release()
             self._serve_buffer()
 
-    def _flush(self, written: list[bytes]) -> None:
-        if written and self.transport is not None:
-            self.transport.write(written[0] if len(written) == 1 else b"".join(written))
+    def _flush(self, written: Sequence[bytes]) -> None:
+        if self.transport is None or not written:
+            return
+        if len(written) == 1:
+            self.transport.write(written[0])
+        else:
+            self.transport.writelines(written)
 
-    def _end(self, written: list[bytes]) -> None:
+    def _end(self, written: Sequence[bytes]) -> None:
         self._flush(written)
         self._buffer.clear()
         self.force_close()
@@ -303,7 +307,9 @@ class Connection(RequestHandler):
         self._ends = True
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  # aiohttp's signature
-        """End the connection; the answer under way has ``timeout`` seconds."""
+        """End the connection; the answer under way has ``timeout`` seconds, unless it only waits."""
+        if self.cancel_when_lost is not None:
+            self.cancel_when_lost.cancel()
         task = self._answering
         if task is not None:
             await asyncio.wait({task}, timeout=timeout)

@@ -14,7 +14,7 @@ from xapi_async.wire.routing import Router
 from xapi_async.wire.rpc_endpoint import CallHeaders, PathKind
 
 _LINE = re.compile(rb"(POST|PUT|CONNECT) (/[!-~]*) HTTP/1\.([01])")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([\t -~\x80-\xff]*+)")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"content-encoding", b"http2-settings"})
@@ -100,7 +100,7 @@ def _fields(lines: Iterable[bytes]) -> dict[bytes, bytes] | None:
         name = match[1].lower()
         if name in fields and name in _ONCE:
             return None
-        fields.setdefault(name, match[2])
+        fields.setdefault(name, match[2].strip(b" \t"))
     return fields
 
 

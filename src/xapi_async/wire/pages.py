@@ -37,10 +37,15 @@ def _words(is_http_10: bool, keep_alive: bool) -> tuple[str, str]:
     return "1.0" if is_http_10 else "1.1", "keep-alive" if keep_alive else "close"
 
 
-def reply_bytes(reply: Reply, *, is_http_10: bool, keep_alive: bool) -> bytes:
-    """The whole answer to a call."""
+def reply_pieces(reply: Reply, *, is_http_10: bool, keep_alive: bool) -> tuple[bytes, ...]:
+    """The answer to a call, in pieces to be written one after the other; a large body is not copied."""
     body = reply.body
-    return _reply_head(reply.content_type, is_http_10, keep_alive) % len(body) + body
+    size = len(body)
+    head = _reply_head(reply.content_type, is_http_10, keep_alive) % size
+    return (head + body,) if size < _LARGE else (head, body)
+
+
+_LARGE = 1 << 16
 
 
 def error_bytes(status: int, text: str = "", *, is_http_10: bool = False, realm: str = "") -> bytes:
@@ -73,14 +78,14 @@ def options_bytes(asked_headers: str | None, *, is_http_10: bool, keep_alive: bo
 class RawResponse(web.StreamResponse):
     """An answer that is written as it stands.
 
-    data: the whole of it, head and body. keep_alive: whether the connection goes on. hang_up: whether it
+    pieces: all of it, head and body. keep_alive: whether the connection goes on. hang_up: whether it
     ends at once, even while the client is still sending.
     """
 
-    def __init__(self, data: bytes, *, keep_alive: bool, hang_up: bool = False) -> None:
+    def __init__(self, *pieces: bytes, keep_alive: bool, hang_up: bool = False) -> None:
         super().__init__()
         self._hang_up = hang_up
-        self._data = data
+        self._pieces = pieces
         self._request: web.BaseRequest | None = None
         if keep_alive:
             self._keep_alive = True
@@ -97,7 +102,7 @@ class RawResponse(web.StreamResponse):
         transport = self._request.transport if self._request is not None else None
         if self._request is None or transport is None:
             raise ConnectionResetError("the client is gone")
-        transport.write(self._data)
+        transport.writelines(self._pieces)
         await self._request.protocol._drain_helper()
         if self._hang_up:
             self._request.protocol.force_close()

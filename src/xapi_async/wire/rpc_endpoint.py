@@ -16,7 +16,7 @@ from xapi_async.operations.context import Origin
 from xapi_async.rpc.call import Call, Failure, Outcome, Success
 from xapi_async.rpc.dispatcher import internal_error
 from xapi_async.wire import jsonrpc, xmlrpc
-from xapi_async.wire.call_format import Decoded
+from xapi_async.wire.call_format import BadRequestError, Decoded
 from xapi_async.wire.kept import Kept
 from xapi_async.wire.settings import WireSettings
 
@@ -30,6 +30,7 @@ RPC_PATHS: Mapping[str, PathKind] = {"/": "xml", "/jsonrpc": "json", "/json": "e
 
 CONTENT_TYPES = {"xml": "text/xml", "json": "application/json"}
 
+_READY = (Success, Failure)
 _WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
 
 
@@ -81,13 +82,19 @@ class RpcEndpoint:
         """Answer a call. Raises BadRequestError where the body is none."""
         if kind == "either":
             kind = "json" if body.lstrip()[:1] == b"{" else "xml"
-        decoded = self._decode(body, kind)
+        try:
+            decoded = self._decode(body, kind)
+        except BadRequestError:
+            raise
+        except Exception:
+            log.exception("a body of %d bytes could not be decoded", len(body))
+            raise BadRequestError("the body could not be read") from None
         call = Call(decoded.method, decoded.params, origin, text_checked=decoded.text_checked)
         if headers is not None:
             call.subtask_of, call.task_id = headers.subtask_of, headers.task_id
             call.task_other_config = headers.task_other_config
         outcome = self._call(call)
-        if isinstance(outcome, Success | Failure):
+        if isinstance(outcome, _READY):
             return Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
         if self.pending >= self._settings.pending_calls:
             _abandon(outcome)
