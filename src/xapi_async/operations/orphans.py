@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -12,6 +13,9 @@ from xapi_async.operations.context import Background, Services
 
 PERIOD = 30.0
 """Seconds between passes; one does nothing unless something was deleted since the last."""
+
+AT_ONCE = 1000
+"""Objects looked at before others get their turn."""
 
 Needs = Mapping[type[ApiClass], Mapping[str, type[ApiClass]]]
 """By class, the references without which its objects are not kept, and the classes these point at."""
@@ -46,7 +50,7 @@ def collector(needs: Needs, deleters: Deleters) -> Background:
 
 async def collect(services: Services, needs: Needs, deleters: Deleters) -> None:
     """Delete orphans until there are none: deleting one may make others."""
-    while orphans := [(cls, ref) for cls in needs for ref in _orphans(services, cls, needs[cls])]:
+    while orphans := [(cls, ref) for cls in needs for ref in await _orphans(services, cls, needs[cls])]:
         async with services.store.transaction() as tx:
             for cls, ref in orphans:
                 target = tx.find(cls, ref)
@@ -54,10 +58,13 @@ async def collect(services: Services, needs: Needs, deleters: Deleters) -> None:
                     deleters.get(cls, Transaction.delete)(tx, cast(Any, target))
 
 
-def _orphans(services: Services, cls: type[ApiClass], needs: Mapping[str, type[ApiClass]]) -> list[str]:
+async def _orphans(services: Services, cls: type[ApiClass], needs: Mapping[str, type[ApiClass]]) -> list[str]:
     store = services.store
-    return [
-        target.ref
-        for target in store.all(cls)
-        if any(store.find(needed, getattr(target, field)) is None for field, needed in needs.items())
-    ]
+    found: list[str] = []
+    for number, ref in enumerate([target.ref for target in store.all(cls)]):
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
+        target = store.find(cls, ref)
+        if target is not None and any(store.find(to, getattr(target, field)) is None for field, to in needs.items()):
+            found.append(ref)
+    return found
