@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
 import pytest
@@ -153,6 +154,19 @@ async def test_plugging_and_unplugging(lab):
     metrics = vif.metrics
     await lab.call("VIF.destroy", vif.ref)
     assert lab.store.find(VIFMetrics, metrics) is None
+
+
+async def test_a_busy_vif_is_waited_for(lab):
+    vm = await lab.vm("Running", 0)
+    vif = await lab.create(VIF, VM=vm, network=await lab.network(), device="0")
+    await lab.set(VIF, vif, current_operations={"other": "attach"})
+    plugging = asyncio.create_task(lab.call("VIF.plug", vif))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not plugging.done()
+    await lab.set(VIF, vif, current_operations={})
+    await plugging
+    assert lab.store.get(VIF, vif).currently_attached
 
 
 async def test_a_guest_may_keep_its_device(lab):
