@@ -11,6 +11,7 @@ first a disk's, then the folder's.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import threading
 import weakref
@@ -90,9 +91,15 @@ class DiskFolder:
         self._views: set[View] = set()
         self._uses: Counter[str] | None = None
         self.generation = 0
+        self._is_closed = False
         self._files.mkdir(exist_ok=True)
         self.index = indices.load(path / INDEX)
         self._tidy()
+
+    def close(self) -> None:
+        """Change nothing in the folder any more, as somebody else may from now on."""
+        with self.lock:
+            self._is_closed = True
 
     # Disks
 
@@ -151,6 +158,11 @@ class DiskFolder:
             entry = self.entry(uuid)
             index = self._without_file(entry, self.index)
             self.commit(index.with_disk(uuid, dataclasses.replace(entry, layer="", foreign="")))
+
+    def replace_content(self, uuid: str, layer: str) -> None:
+        """Make a disk hold what a layer holds. Raises NoSuchDiskError and OSError."""
+        with self._disk(uuid).lock, self.lock:
+            self.commit(self.index.with_disk(uuid, dataclasses.replace(self.entry(uuid), layer=layer)))
 
     # What they hold
 
@@ -275,6 +287,8 @@ class DiskFolder:
 
     def commit(self, index: Index) -> None:
         """Make an index the present one, durably, and remove the files it no longer needs. Raises OSError."""
+        if self._is_closed:
+            raise OSError(errno.ESTALE, "the folder was closed")
         before, index = self.index, index.without_unused(view.layer for view in self._views)
         indices.save(self.path / INDEX, index)
         self.index = index

@@ -66,6 +66,10 @@ class File:
         """Bytes from the first to the last."""
         return os.fstat(self.fd).st_size
 
+    def sync(self) -> None:
+        """Return once all that was written is durable. Raises OSError."""
+        os.fsync(self.fd)
+
     def is_hole(self, offset: int, length: int) -> bool:
         """Whether the file certainly holds nothing there."""
         try:

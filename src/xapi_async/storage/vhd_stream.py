@@ -6,13 +6,13 @@ the blocks follow one by one, and no more than one of them is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Protocol
 from uuid import UUID
 
 from xapi_async.storage import vhd
 from xapi_async.storage.bitmap import Bitmap
-from xapi_async.storage.disk_folder import View
+from xapi_async.storage.driver import Extent, Image
 from xapi_async.storage.layers import BLOCK as GRAIN
 
 _PER_BLOCK = vhd.BLOCK // GRAIN  # bits of the allocation map in one block of the VHD: 32, so 4 whole bytes
@@ -20,12 +20,8 @@ _MAP_BYTES = _PER_BLOCK // 8
 _SECTOR_BITS = GRAIN // vhd.SECTOR // 8  # bytes of a sector bitmap for one bit of the allocation map
 _PIECE = 1 << 20
 
-
-class Base(NamedTuple):
-    """What a differencing VHD is to be read upon."""
-
-    view: View
-    uuid: UUID
+Read = Callable[[int, int], Awaitable[bytes]]
+"""Reads from a disk: a place and a length."""
 
 
 class Source(Protocol):
@@ -36,70 +32,63 @@ class Source(Protocol):
         ...
 
 
-class Target(NamedTuple):
-    """A disk to be filled. size: bytes. write: data at a place. zero: a place and a length."""
-
-    size: int
-    write: Callable[[int, bytes], Awaitable[None]]
-    zero: Callable[[int, int], Awaitable[None]]
-
-
 class DynamicVhd:
-    """A disk as a dynamic VHD, or as a differencing one that holds only what differs from ``base``.
+    """A disk as a dynamic VHD or, where a base is named, as a differencing one that is to be read upon it.
 
-    uuid: of the disk. timestamp: now, in seconds since 1970. size: bytes of the whole file.
+    size: of the disk, bytes. extents: what the file is to hold, in whole blocks of 64 KiB.
+    uuid: of the disk. timestamp: now, in seconds since 1970. base: the uuid of the base.
+    length: bytes of the whole file.
     """
 
-    def __init__(self, view: View, uuid: UUID, timestamp: float, base: Base | None = None) -> None:
-        self._view = view
-        blocks = view.allocation() if base is None else view.difference(base.view)
-        entries = -(-view.size // vhd.BLOCK)
+    def __init__(
+        self, size: int, extents: Iterable[Extent], uuid: UUID, timestamp: float, base: UUID | None = None
+    ) -> None:
+        entries = -(-size // vhd.BLOCK)
+        blocks = Bitmap()
+        for extent in extents:
+            blocks.set(extent.offset // GRAIN, -(-(extent.offset + extent.length) // GRAIN))
+        self._size = size
         self._map = blocks.to_bytes(entries * _PER_BLOCK)
         self._held = [index for index in range(entries) if any(self._bits(index))]
-        self._footer = vhd.Footer(
-            view.size, vhd.DYNAMIC if base is None else vhd.DIFFERENCING, uuid, timestamp, vhd.SECTOR
-        ).pack()
+        kind = vhd.DYNAMIC if base is None else vhd.DIFFERENCING
+        self._footer = vhd.Footer(size, kind, uuid, timestamp, vhd.SECTOR).pack()
         table_offset = vhd.SECTOR + vhd.HEADER_SIZE
-        self._header = vhd.Header(table_offset, entries).pack()
+        header = vhd.Header(table_offset, entries)
         if base is not None:
-            self._header = vhd.Header(table_offset, entries, vhd.BLOCK, base.uuid, f"{base.uuid}.vhd", timestamp).pack()
+            header = vhd.Header(table_offset, entries, vhd.BLOCK, base, f"{base}.vhd", timestamp)
+        self._header = header.pack()
         first = table_offset + vhd.align(entries * 4, vhd.SECTOR)
         step = vhd.BITMAP_SIZE + vhd.BLOCK
         self._table = [vhd.UNUSED] * entries
         for place, index in enumerate(self._held):
             self._table[index] = (first + place * step) // vhd.SECTOR
-        self.size = first + len(self._held) * step + vhd.SECTOR
+        self.length = first + len(self._held) * step + vhd.SECTOR
 
-    def pieces(self) -> Iterator[bytes]:
-        """The file, in pieces of at most some MiB. Raises OSError."""
+    async def pieces(self, read: Read) -> AsyncIterator[bytes]:
+        """The file, in pieces of at most some MiB."""
         yield self._footer + self._header
         yield vhd.pack_table(self._table)
         for index in self._held:
-            yield self._block(index)
+            yield await self._block(index, read)
         yield self._footer
 
-    def _block(self, index: int) -> bytes:
+    async def _block(self, index: int, read: Read) -> bytes:
         """The sector bitmap of a block and its data."""
-        piece = memoryview(bytearray(vhd.BITMAP_SIZE + vhd.BLOCK))
+        piece = bytearray(vhd.BITMAP_SIZE + vhd.BLOCK)
         for run in Bitmap(self._bits(index)).set_runs(_PER_BLOCK):
             piece[run.first * _SECTOR_BITS : run.end * _SECTOR_BITS] = b"\xff" * ((run.end - run.first) * _SECTOR_BITS)
-            first, end = run.first * GRAIN, run.end * GRAIN
-            self._view.read_into(index * vhd.BLOCK + first, piece[vhd.BITMAP_SIZE + first : vhd.BITMAP_SIZE + end])
+            first, length = run.first * GRAIN, (run.end - run.first) * GRAIN
+            start = vhd.BITMAP_SIZE + first
+            offset = index * vhd.BLOCK + first
+            data = await read(offset, min(length, self._size - offset))
+            piece[start : start + len(data)] = data
         return bytes(piece)
 
     def _bits(self, index: int) -> bytes:
         return self._map[index * _MAP_BYTES : (index + 1) * _MAP_BYTES]
 
 
-def raw_pieces(view: View) -> Iterator[bytes]:
-    """A disk from its first byte to its last, in pieces of 1 MiB. Raises OSError."""
-    for offset in range(0, view.size, _PIECE):
-        piece = bytearray(min(_PIECE, view.size - offset))
-        view.read_into(offset, memoryview(piece))
-        yield bytes(piece)
-
-
-async def receive(source: Source, target: Target) -> None:
+async def receive(source: Source, target: Image) -> None:
     """Write the disk in a VHD that comes in. Of a differencing one, only the sectors that it holds.
 
     Raises VhdError for what is no VHD, ends early or is of a larger disk; what came before is written.
@@ -129,7 +118,7 @@ async def receive(source: Source, target: Target) -> None:
     await stream.drain()
 
 
-async def _receive_fixed(stream: _Stream, held: bytes, target: Target) -> None:
+async def _receive_fixed(stream: _Stream, held: bytes, target: Image) -> None:
     """Write a fixed VHD: the disk, and the footer that only its end shows to be one."""
     offset = 0
     while piece := await stream.some():
@@ -146,7 +135,7 @@ async def _receive_fixed(stream: _Stream, held: bytes, target: Target) -> None:
 
 
 async def _receive_block(
-    stream: _Stream, start: int, length: int, sectors: Bitmap, size: int, target: Target, sparse: bool
+    stream: _Stream, start: int, length: int, sectors: Bitmap, size: int, target: Image, sparse: bool
 ) -> None:
     for run in sectors.runs(0, length // vhd.SECTOR):
         position, end = run.first * vhd.SECTOR, run.end * vhd.SECTOR
@@ -156,11 +145,11 @@ async def _receive_block(
             if run.is_set and room > 0:
                 await target.write(start + position, piece[:room])
             elif room > 0 and not sparse:
-                await target.zero(start + position, min(room, len(piece)))
+                await target.write_zeros(start + position, min(room, len(piece)))
             position += len(piece)
 
 
-async def _zero_unused(table: tuple[int, ...], block: int, size: int, target: Target) -> None:
+async def _zero_unused(table: tuple[int, ...], block: int, size: int, target: Image) -> None:
     """Have zeros where the VHD holds nothing, whatever the disk held before."""
     start = None
     for index in range(len(table) + 1):
@@ -170,11 +159,11 @@ async def _zero_unused(table: tuple[int, ...], block: int, size: int, target: Ta
         elif not unused and start is not None:
             first, end = start * block, min(index * block, size)
             if first < end:
-                await target.zero(first, end - first)
+                await target.write_zeros(first, end - first)
             start = None
 
 
-def _check_size(size: int, target: Target) -> None:
+def _check_size(size: int, target: Image) -> None:
     if size > target.size:
         raise vhd.VhdError("the VHD is of a larger disk")
 
