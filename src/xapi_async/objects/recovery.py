@@ -8,15 +8,15 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import orjson
 
 from xapi_async.objects.entity import Entity, declared_class
 from xapi_async.objects.errors import DatabaseError, explained
-from xapi_async.objects.replay import Objects, Replayed, Reviver, StoredObject, replay
+from xapi_async.objects.replay import Objects, Reviver, replay
 from xapi_async.objects.schema import open_read_only, read_meta, upgrade, write_meta
 from xapi_async.objects.store import RESERVE, Store
+from xapi_async.objects.stored_objects import read_object, stored_object
 
 FREEZE_FROM = 10_000
 """Objects from which those loaded are taken out of the reach of the garbage collector: they stay for long."""
@@ -96,10 +96,6 @@ def _read(connection: sqlite3.Connection) -> Recovered:
     with _collector_off():
         # Both tables as of one moment: a server may be writing.
         connection.execute("BEGIN")
-        objects: Objects = {
-            ref: StoredObject(cls, ref, created, modified, orjson.loads(fields))
-            for ref, cls, created, modified, fields in connection.execute("SELECT * FROM objects")
-        }
         size = 0
 
         def rows() -> Iterator[bytes]:
@@ -108,14 +104,18 @@ def _read(connection: sqlite3.Connection) -> Recovered:
                 size += len(row)
                 yield row
 
-        replayed: Replayed = replay(rows(), objects, lambda ref: None)
+        changed: Objects = {}
+        replayed = replay(rows(), changed, partial(stored_object, connection))
         reserved = int(str(read_meta(connection, "generation") or 0))
-        connection.execute("COMMIT")
-        kept = sorted((found for found in objects.values() if found is not None), key=lambda found: found.modified)
-        newest = max(replayed.newest, kept[-1].modified if kept else 0)
         reviver = Reviver()
-        entities = [entity for found in kept if (entity := reviver.entity(found)) is not None]
-        del objects, kept
+        entities = [entity for found in changed.values() if found and (entity := reviver.entity(found))]
+        # One by one, so that what they are made from does not fill the memory.
+        unchanged = (row for row in connection.execute("SELECT * FROM objects") if row[0] not in changed)
+        entities.extend(entity for row in unchanged if (entity := reviver.entity(read_object(row))))
+        connection.execute("COMMIT")
+        del reviver, changed
+        entities.sort(key=lambda entity: entity.modified)
+        newest = max(replayed.newest, entities[-1].modified if entities else 0)
         if len(entities) >= FREEZE_FROM:
             gc.freeze()
     return Recovered(entities, max(1, reserved, newest), replayed.pieces, size)

@@ -46,7 +46,7 @@ def replay(rows: Iterable[bytes], objects: Objects, stored: Callable[[str], Stor
     """
     pieces = newest = 0
     for row in rows:
-        for piece in _parsed(row):
+        for piece in parsed(row):
             pieces += 1
             for operation, generation, cls, ref, values in piece:
                 newest = max(newest, generation)
@@ -63,9 +63,10 @@ def replay(rows: Iterable[bytes], objects: Objects, stored: Callable[[str], Stor
     return Replayed(pieces, newest)
 
 
-def _parsed(row: bytes) -> Any:
+def parsed(blob: bytes) -> Any:
+    """The JSON value in a column of the database. Raises DatabaseError where it is none."""
     try:
-        return orjson.loads(row)
+        return orjson.loads(blob)
     except orjson.JSONDecodeError:
         raise DatabaseError("the database is damaged; put a backup in its place") from None
 

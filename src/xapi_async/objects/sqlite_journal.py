@@ -13,14 +13,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
 from xapi_async.objects.errors import DatabaseError, explained
 from xapi_async.objects.journal import JournalEntry
-from xapi_async.objects.replay import Objects, StoredObject, replay
+from xapi_async.objects.replay import Objects, replay
 from xapi_async.objects.schema import open_read_only
 from xapi_async.objects.settings import StoreSettings
+from xapi_async.objects.stored_objects import object_row, stored_object
 from xapi_async.objects.writer import Row, Writer
 
 PIECE_ENTRIES = 250
@@ -123,12 +125,8 @@ class SqliteJournal:
 
 
 def _fold(connection: sqlite3.Connection) -> _Chunk | None:
-    def stored(ref: str) -> StoredObject | None:
-        found = connection.execute("SELECT class, created, modified, fields FROM objects WHERE ref = ?", (ref,))
-        row = found.fetchone()
-        return None if row is None else StoredObject(row[0], ref, row[1], row[2], orjson.loads(row[3]))
-
     objects: Objects = {}
+    stored = partial(stored_object, connection)
     last = pieces = size = 0
     for number, row in connection.execute("SELECT number, pieces FROM journal ORDER BY number"):
         pieces += replay((row,), objects, stored).pieces
@@ -138,11 +136,7 @@ def _fold(connection: sqlite3.Connection) -> _Chunk | None:
             break
     if not pieces:
         return None
-    written = [
-        (found.ref, found.cls, found.created, found.modified, orjson.dumps(found.fields))
-        for found in objects.values()
-        if found is not None
-    ]
+    written = [object_row(found) for found in objects.values() if found is not None]
     return _Chunk(last, pieces, size, written, [(ref,) for ref, found in objects.items() if found is None])
 
 

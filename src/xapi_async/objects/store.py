@@ -247,6 +247,7 @@ class Store:
         What needs no journal and wrote to nothing of that lands nevertheless.
         """
         batch, self._queue = [*batch, *self._queue], []
+        _log.error("changes were refused, as they could not be stored: %s", error)
         self._staging.clear()
         fallen: set[str] = set()
         for staged in batch:

@@ -20,6 +20,9 @@ Statement = tuple[str, Sequence[Row]]
 
 _SYNCHRONOUS: dict[Durability, str] = {"full": "FULL", "normal": "NORMAL", "none": "OFF"}
 
+_LARGEST_WAL = 64 << 20
+"""Bytes of SQLite's own log that are left on the disk after it grew larger."""
+
 
 async def connect(path: Path, durability: Durability) -> aiosqlite.Connection:
     """A connection to write with, in WAL mode. Raises DatabaseError."""
@@ -27,6 +30,7 @@ async def connect(path: Path, durability: Durability) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(path, isolation_level=None)
         try:
             await connection.execute("PRAGMA journal_mode = WAL")
+            await connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL}")
             await connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
         except BaseException:
             await connection.close()
