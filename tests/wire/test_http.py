@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import re
 import socket
 import ssl
+import threading
 import time
 import xmlrpc.client
 from datetime import UTC, datetime
@@ -387,3 +389,70 @@ def test_tls_plain_and_a_local_socket_at_once(tmp_path: Path) -> None:
             sock.sendall(post(xml_call("origin")))
             assert b"<boolean>1</boolean>" in read_all(sock)
     assert not (tmp_path / "xapi.sock").exists()
+
+
+def test_many_calls_behind_a_slow_one() -> None:
+    with wire_server() as server, server.connect() as sock:
+        sock.sendall(post(xml_call("hang")))
+        rest = post(CALL) * 5000
+        server.loop.call_soon_threadsafe(server.loop.call_later, 0.2, server.dispatcher.release.set)
+        sender = threading.Thread(target=sock.sendall, args=(rest,))
+        sender.start()
+        received = b""
+        while received.count(b"</methodResponse>") < 5001:
+            data = sock.recv(1 << 20)
+            assert data
+            received += data
+        sender.join(5)
+        assert received.index(b"released") < received.index(b"hello")
+
+
+def test_a_head_that_never_ends_is_cut_off() -> None:
+    with wire_server(WireSettings(request_seconds=0.1, shutdown_seconds=0.2)) as server:
+        for start in (b"GET / HTTP/1.1\r\nX: a", b"CONNECT /con", b"PO"):
+            with server.connect() as sock:
+                sock.sendall(start)
+                assert status(read_all(sock)) == 500
+                assert sock.recv(1) == b""
+
+
+def test_a_console_and_an_upload_over_tls(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, datetime.now(UTC), ["xapi.example"])
+    context = ssl.create_default_context(cafile=str(certificate))
+    listeners = (Listener("127.0.0.1", 0), Listener("127.0.0.1", 0, server_context(certificate, key)))
+    with wire_server(listeners=listeners) as server:
+        port = int(server.bound.tls[0].rpartition(":")[2])
+        plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+        with context.wrap_socket(plain, server_hostname="xapi.example") as sock:
+            sock.sendall(b"CONNECT /console?uuid=7 HTTP/1.0\r\n\r\n")
+            received = b""
+            while not received.endswith(b"7"):
+                received += sock.recv(100)
+            sock.sendall(b"x" * 100_000)
+            received = b""
+            while len(received) < 100_000:
+                received += sock.recv(1 << 16)
+            assert received == b"X" * 100_000
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+        connection.request("PUT", "/import", b"y" * 300_000)
+        assert connection.getresponse().read() == b"300000"
+        connection.close()
+
+
+def test_nothing_that_is_sent_breaks_the_server(server: WireServer) -> None:
+    rng = random.Random(7)
+    page = b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"
+    for _ in range(150):
+        data = bytearray(rng.choice((post(CALL), post(CALL, fields=SLOW), page, post(CALL) + page)))
+        for _ in range(rng.choice((1, 2, 5))):
+            position = rng.randrange(len(data))
+            if rng.random() < 0.5:
+                data[position] = rng.randrange(256)
+            else:
+                del data[position : position + rng.randrange(20)]
+        with server.connect() as sock:
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+            answer = without_continue(read_all(sock))
+            assert not answer or status(answer) in (200, 403, 404, 500, 501)
+    assert b"hello" in server.exchange(post(CALL))

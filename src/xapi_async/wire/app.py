@@ -26,7 +26,7 @@ from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.fastlane import Connection
 from xapi_async.wire.heads import Heads, call_headers
-from xapi_async.wire.pages import REASONS, RawResponse, error_bytes, options_bytes, reply_pieces
+from xapi_async.wire.pages import RawResponse, error_bytes, options_bytes, reply_pieces
 from xapi_async.wire.routing import METHODS, Router, Routes
 from xapi_async.wire.rpc_endpoint import Dispatcher, PathKind, Pending, RpcEndpoint
 from xapi_async.wire.settings import WireSettings
@@ -168,7 +168,6 @@ class Front:
         return RawResponse(*pieces, keep_alive=keep_alive)
 
     def _error(self, request: web.BaseRequest, status: int, text: str) -> web.StreamResponse:
-        status = status if status in REASONS else 500
         data = error_bytes(status, text, is_http_10=_is_http_10(request), realm=self.settings.realm)
         return RawResponse(data, keep_alive=False)
 

@@ -27,7 +27,6 @@ from xapi_async.wire.rpc_endpoint import Pending, Reply
 if TYPE_CHECKING:
     from xapi_async.wire.app import HttpServer
 
-_FIRST_WORDS = (b"POST /", b"PUT /", b"CONNECT /")
 _WRITE_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 18
 
@@ -135,7 +134,7 @@ class Connection(RequestHandler):
         while start < size:
             end = data.find(b"\r\n\r\n", start)
             if end < 0:
-                if size - start > server.settings.header_bytes or not _may_be_ours(data[start : start + 9]):
+                if size - start > server.settings.header_bytes or not data[start : start + 1].isalpha():
                     self._hand_over(data, start, written)
                     return
                 self._needed = 0
@@ -315,7 +314,3 @@ class Connection(RequestHandler):
             await asyncio.wait({task}, timeout=timeout)
             task.cancel()
         await super().shutdown(timeout)
-
-
-def _may_be_ours(start: bytes) -> bool:
-    return any(start.startswith(word[: len(start)]) for word in _FIRST_WORDS)

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from html import escape
+from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from xapi_async.wire.rpc_endpoint import Reply
 
-REASONS: Mapping[int, str] = {
-    400: "Bad Request",
-    401: "Unauthorised",
-    403: "Forbidden",
-    404: "Not Found",
-    500: "Internal Error",
-    501: "Method not implemented",
-}
+_REASONS: Mapping[int, str] = {500: "Internal Error", 501: "Method not implemented"}
+"""Phrases of our own; the others are those of the standard."""
 
 _CACHING = "cache-control: no-cache, no-store\r\n"
 _CROSS_ORIGIN = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: X-Requested-With\r\n"
@@ -50,8 +45,7 @@ _LARGE = 1 << 16
 
 def error_bytes(status: int, text: str = "", *, is_http_10: bool = False, realm: str = "") -> bytes:
     """A whole error page, which ends the connection. text: what is wrong. realm: for 401, what asks for a password."""
-    reason = REASONS.get(status, "Error")
-    title = f"{status} {reason}"
+    title = f"{status} {_REASONS.get(status) or HTTPStatus(status).phrase}"
     body = (
         f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{escape(text)}</p></body></html>"
     ).encode(errors="replace")
