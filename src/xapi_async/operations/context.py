@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from xapi_async.hypervisor.driver import Hypervisor
+from xapi_async.hypervisor.driver import Hypervisor, Progress, unobserved
 from xapi_async.network.driver import NetworkDriver
 from xapi_async.network.simulated import SimulatedNetwork
 from xapi_async.objects.clock import Clock
@@ -28,6 +28,10 @@ class Services:
     storage: Storage
     network: NetworkDriver = field(default_factory=SimulatedNetwork)
     messages: Messages | None = None
+    cancel_task: Callable[[str], None] = lambda ref: None
+    """Has the work of a task stop where it can; no error where the task is over."""
+    waiters: int = 0
+    """Calls that wait for operations of others to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,12 @@ class Caller(Protocol):
 
 
 class Task(Protocol):
-    """The task a call runs under. ref: its reference, as put into current_operations."""
+    """The task a call runs under."""
 
-    ref: str
+    @property
+    def ref(self) -> str:
+        """Its reference, as put into current_operations."""
+        ...
 
     async def progress(self, value: float) -> None:
         """Say how far the work is, from 0 to 1."""
@@ -71,6 +78,13 @@ class Task(Protocol):
 
     def check(self) -> None:
         """Raise TASK_CANCELLED [task] if the task was cancelled."""
+        ...
+
+    def child(self, name: str, watch: Progress = unobserved) -> AbstractAsyncContextManager[Task]:
+        """A task below this one, shown while the body runs and cancelled along with this one.
+
+        name: its label. watch: told how far it is.
+        """
         ...
 
 

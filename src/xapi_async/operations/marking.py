@@ -7,13 +7,14 @@ it, or None. The check before an operation and the allowed_operations field both
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
+from xapi_async.objects.history import Change
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context
@@ -26,6 +27,9 @@ LONGEST_WAIT = 7200.0
 RETRY_WAITS = (1.0, 20.0)
 """Seconds between looks while waiting; the end of an operation on the object cuts them short."""
 
+MOST_WAITERS = 100
+"""Operations of a server that may wait at the same time."""
+
 
 @dataclass(frozen=True)
 class Rules(Generic[A]):
@@ -33,12 +37,22 @@ class Rules(Generic[A]):
 
     shown: the operations that allowed_operations may list, in its order. check: the error that forbids
     an operation now, or None. also_refresh: refreshes what else depends on the object's operations.
+    check_call: as check, of what only matters when an operation is called.
     """
 
     cls: type[A]
     shown: tuple[str, ...]
     check: Callable[[Reader, A, str], ApiError | None]
     also_refresh: Callable[[Transaction, A], None] = lambda tx, target: None
+    check_call: Callable[[Reader, A, str], ApiError | None] = lambda reader, target, operation: None
+
+
+class Mark(NamedTuple):
+    """An operation on an object, to be marked along with others."""
+
+    rules: Rules[Any]
+    ref: str
+    operation: str
 
 
 def refresh(tx: Transaction, rules: Rules[A], ref: str) -> None:
@@ -55,7 +69,7 @@ def refresh(tx: Transaction, rules: Rules[A], ref: str) -> None:
 def mark(tx: Transaction, rules: Rules[A], ref: str, operation: str, key: str) -> A:
     """Check an operation and enter it in current_operations under ``key``. Raises the error that forbids it."""
     target = tx.get(rules.cls, ref)
-    error = rules.check(tx, target, operation)
+    error = rules.check(tx, target, operation) or rules.check_call(tx, target, operation)
     if error is not None:
         raise error
     tx.set(target, current_operations={**cast(Any, target).current_operations, key: operation})
@@ -74,57 +88,86 @@ def unmark(tx: Transaction, rules: Rules[A], ref: str, key: str) -> None:
     refresh(tx, rules, ref)
 
 
-@asynccontextmanager
-async def marked(
+def marked(
     ctx: Context, rules: Rules[A], ref: str, operation: str, *, longest_wait: float = LONGEST_WAIT
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Run the body as an operation on an object: checked and shown before it, cleared after it, even on failure.
 
     Where another operation is in the way, waits for it, up to ``longest_wait`` seconds; the task may
-    be cancelled meanwhile. Raises the error that forbids the operation.
+    be cancelled meanwhile. Raises the error that forbids the operation, or TOO_MANY_PENDING_TASKS [].
     """
+    return marked_together(ctx, Mark(rules, ref, operation), longest_wait=longest_wait)
+
+
+@asynccontextmanager
+async def marked_together(ctx: Context, *marks: Mark, longest_wait: float = LONGEST_WAIT) -> AsyncIterator[None]:
+    """As :func:`marked`, on several objects at once: checked in that order, and all marked or none."""
     key = ctx.task.ref
-    await mark_waiting(ctx, rules, ref, operation, key, longest_wait=longest_wait)
+    await _mark_waiting(ctx, marks, key, longest_wait)
     try:
         yield
     finally:
-        # Shielded: whatever ended the body, the entry must go.
-        await asyncio.shield(_clear(ctx, rules, ref, key))
+        # Shielded: whatever ended the body, the entries must go.
+        await asyncio.shield(_clear(ctx, marks, key))
 
 
-async def _clear(ctx: Context, rules: Rules[A], ref: str, key: str) -> None:
+async def _clear(ctx: Context, marks: Sequence[Mark], key: str) -> None:
     async with ctx.store.transaction() as tx:
-        unmark(tx, rules, ref, key)
+        for mark in marks:
+            unmark(tx, mark.rules, mark.ref, key)
 
 
 async def mark_waiting(
     ctx: Context, rules: Rules[A], ref: str, operation: str, key: str, *, longest_wait: float = LONGEST_WAIT
 ) -> None:
     """As :func:`mark`, in a transaction of its own, waiting while another operation is in the way."""
+    await _mark_waiting(ctx, [Mark(rules, ref, operation)], key, longest_wait)
+
+
+async def _mark_waiting(ctx: Context, marks: Sequence[Mark], key: str, longest_wait: float) -> None:
     clock, waited = ctx.services.clock, 0.0
     while True:
         try:
             async with ctx.store.transaction() as tx:
-                mark(tx, rules, ref, operation, key)
+                for one in marks:
+                    mark(tx, one.rules, one.ref, one.operation, key)
             return
         except ApiError as error:
             if error.code != "OTHER_OPERATION_IN_PROGRESS" or waited >= longest_wait:
                 raise
+            busy = {one.ref for one in marks} | set(error.params[1:2])
         start = clock.now()
-        async with ctx.task.cancellable():
-            await _operation_end(ctx, rules.cls, ref, ctx.services.rng.uniform(*RETRY_WAITS))
+        with _counted(ctx):
+            async with ctx.task.cancellable():
+                await _operation_end(ctx, busy, ctx.services.rng.uniform(*RETRY_WAITS))
         waited += max(clock.now() - start, 0.001)
 
 
-async def _operation_end(ctx: Context, cls: type[ApiClass], ref: str, at_most: float) -> None:
-    """Wait until the object changes its current_operations, or that many seconds."""
-    ended = asyncio.Event()
-    before = getattr(ctx.store.find(cls, ref), "current_operations", None)
+@contextmanager
+def _counted(ctx: Context) -> Iterator[None]:
+    """Count the body as waiting. Raises TOO_MANY_PENDING_TASKS [] where too many do already."""
+    services = ctx.services
+    if services.waiters >= MOST_WAITERS:
+        raise ApiError("TOO_MANY_PENDING_TASKS")
+    services.waiters += 1
+    try:
+        yield
+    finally:
+        services.waiters -= 1
 
-    def look(changes: Any) -> None:
+
+async def _operation_end(ctx: Context, busy: Collection[str], at_most: float) -> None:
+    """Wait until one of the objects has fewer current_operations, or that many seconds."""
+    ended = asyncio.Event()
+    counts: dict[str, int] = {}
+
+    def look(changes: Sequence[Change]) -> None:
         for change in changes:
-            if change.ref == ref and getattr(change.entity, "current_operations", None) != before:
-                ended.set()
+            if change.ref in busy:
+                before = counts.get(change.ref, 1)
+                counts[change.ref] = len(getattr(change.entity, "current_operations", ()))
+                if change.operation == "del" or not counts[change.ref] or counts[change.ref] < before:
+                    ended.set()
 
     stop = ctx.store.listen(look)
     try:
