@@ -15,12 +15,12 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from xapi_async.datamodel.classes import BY_NAME
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass, Message
-from xapi_async.datamodel.types import Ref
+from xapi_async.datamodel.types import STRING, Ref
 from xapi_async.objects.clock import Clock
 from xapi_async.objects.history import Change
 from xapi_async.objects.store import Store
@@ -50,6 +50,23 @@ class Audited(Protocol):
     name: str
 
 
+_Argument = tuple[str, str, str, str]
+"""An argument as it is shown: its parameter, and the name, uuid and reference of an object, or its text."""
+
+
+class _Noted(NamedTuple):
+    """What is noted of a call. seconds: since 1970. error: its code, None where it succeeded."""
+
+    seconds: float
+    session: str
+    user: str
+    user_name: str
+    kind: str
+    call: str
+    arguments: Sequence[_Argument]
+    error: str | None
+
+
 class AuditLog:
     """The audit log. Call it with what the dispatcher knows of a call that has ended."""
 
@@ -58,8 +75,10 @@ class AuditLog:
         self._clock = clock
         self._settings = settings
         self._path = Path(settings.file) if settings.file else None
-        self._memory: deque[str] = deque(maxlen=settings.lines_in_memory)
-        self._pending: list[str] = []
+        # Notes become lines only when they are written or read: most that are kept in memory never are.
+        self._memory: deque[_Noted] = deque(maxlen=settings.lines_in_memory)
+        self._pending: list[_Noted] = []
+        self._shown: dict[str, tuple[tuple[str, type[ApiClass] | None], ...]] = {}
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         # An object that a call destroyed is gone when the call is noted; its name is still wanted.
@@ -70,7 +89,11 @@ class AuditLog:
         """Note a call and how it ended."""
         if ".get" in entry.name or entry.name in _EXCLUDED:
             return
-        self._note(caller, "API", entry.name, tuple(self._arguments(entry.message, params)), error)
+        shown = self._shown.get(entry.name)
+        if shown is None:
+            shown = self._shown[entry.name] = tuple(_shown_params(entry.message))
+        arguments = [self._argument(name, cls, params.get(name)) for name, cls in shown]
+        self._note(caller, "API", entry.name, arguments, error)
 
     def note_http(
         self, caller: Caller, action: str, arguments: Mapping[str, str], error: ApiError | None = None
@@ -92,23 +115,20 @@ class AuditLog:
     async def flush(self) -> None:
         """Write what has been noted so far."""
         async with self._writing:
-            lines, self._pending = self._pending, []
-            if not lines:
-                return
-            if self._path is None:
-                self._memory.extend(lines)
+            notes, self._pending = self._pending, []
+            if not notes or self._path is None:
                 return
             try:
-                await asyncio.to_thread(_append, self._path, lines, self._settings)
+                await asyncio.to_thread(_append, self._path, [_line(noted) for noted in notes], self._settings)
             except OSError:
-                log.exception("%d lines of the audit log could not be written", len(lines))
+                log.exception("%d lines of the audit log could not be written", len(notes))
 
     async def read(self, since: str = "") -> AsyncIterator[bytes]:
         """The log, oldest line first. since: an ISO 8601 date, with or without dashes; older lines are left out."""
         await self.flush()
         start = since.replace("-", "").replace("Z", "").replace(" ", "T")
         if self._path is None:
-            for line in tuple(self._memory):
+            for line in map(_line, tuple(self._memory)):
                 if _stamp(line) >= start:
                     yield f"{line}\n".encode()
             return
@@ -118,44 +138,36 @@ class AuditLog:
                 if wanted:
                     yield "".join(f"{line}\n" for line in wanted).encode()
 
-    # How a line is made
+    # What is noted
 
     def _note(
         self,
         caller: Caller,
         kind: str,
         call: str,
-        arguments: Sequence[tuple[str, str, str, str]],
+        arguments: Sequence[_Argument],
         error: ApiError | None,
     ) -> None:
-        allowed = "DENIED" if error is not None and error.code == DENIED else "ALLOWED"
-        outcome = "OK" if error is None else f"ERROR:{error.code}"
         user = caller.user_sid or ("LOCAL_SUPERUSER" if caller.is_superuser else "")
-        words = (track_id(caller.session), user, caller.user_name, allowed, outcome, kind, call)
-        shown = " ".join(f"({_words(argument)})" for argument in arguments)
+        code = None if error is None else error.code
+        noted = _Noted(self._clock.now(), caller.session, user, caller.user_name, kind, call, arguments, code)
+        if self._path is None:
+            self._memory.append(noted)
+            return
         if len(self._pending) >= _PENDING_MOST:
             log.error("the audit log cannot be written as fast as it grows; %d lines are lost", len(self._pending))
             self._pending.clear()
-        self._pending.append(f"[{_now(self._clock)}|audit] ({_words(words)} ({shown}))")
+        self._pending.append(noted)
         self._wake.set()
 
-    def _arguments(self, message: Message, params: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-        for param in message.params:
-            value = params.get(param.name)
-            if not isinstance(value, str):
-                continue
-            if isinstance(param.type, Ref):
-                yield (param.name, *self._naming(param.type.cls, value))
-            elif param.name in _NAMING:
-                yield param.name, "", "", value
-
-    def _naming(self, cls_name: str, ref: str) -> tuple[str, str, str]:
-        """The name, uuid and reference of an object."""
-        cls = BY_NAME.get(cls_name)
-        found = self._store.find(cls, ref) if cls is not None else None
+    def _argument(self, name: str, cls: type[ApiClass] | None, value: Any) -> _Argument:
+        """What is shown of an argument: for an object its name, uuid and reference."""
+        if cls is None or not isinstance(value, str):
+            return name, "", "", value if isinstance(value, str) else ""
+        found = self._store.find(cls, value)
         if found is None:
-            return self._gone.get(ref, ("", "", ref))
-        return _naming(found, ref)
+            return (name, *self._gone.get(value, ("", "", value)))
+        return (name, *_naming(found, value))
 
     def _remember_gone(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -163,6 +175,24 @@ class AuditLog:
                 self._gone[change.ref] = _naming(change.entity, change.ref)
                 if len(self._gone) > _GONE_KEPT:
                     self._gone.popitem(last=False)
+
+
+def _shown_params(message: Message) -> Iterator[tuple[str, type[ApiClass] | None]]:
+    """The parameters that lines show: references, with their class, and names."""
+    for param in message.params:
+        if isinstance(param.type, Ref):
+            yield param.name, BY_NAME.get(param.type.cls)
+        elif param.name in _NAMING and param.type == STRING:
+            yield param.name, None
+
+
+def _line(noted: _Noted) -> str:
+    """A note as a line of the log."""
+    allowed = "DENIED" if noted.error == DENIED else "ALLOWED"
+    outcome = "OK" if noted.error is None else f"ERROR:{noted.error}"
+    words = (track_id(noted.session), noted.user, noted.user_name, allowed, outcome, noted.kind, noted.call)
+    shown = " ".join(f"({_words(argument)})" for argument in noted.arguments)
+    return f"[{_stamp_of(noted.seconds)}|audit] ({_words(words)} ({shown}))"
 
 
 def track_id(session: str) -> str:
@@ -183,8 +213,7 @@ def _escaped(match: re.Match[str]) -> str:
     return f"\\x{ord(match[0]):02x}"
 
 
-def _now(clock: Clock) -> str:
-    seconds = clock.now()
+def _stamp_of(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H:%M:%S.") + f"{int(seconds * 1000) % 1000:03d}Z"
 
 

@@ -83,8 +83,18 @@ class Entry:
 class NoTask:
     """The task of a call that shows none."""
 
+    __slots__ = ("_label", "_ref")
+
     def __init__(self, label: str) -> None:
-        self.ref = f"DummyRef:|{new_uuid()}|{label}"
+        self._label = label
+        self._ref = ""
+
+    @property
+    def ref(self) -> str:
+        """A reference of nothing that is stored; made when it is asked for, which is seldom."""
+        if not self._ref:
+            self._ref = f"DummyRef:|{new_uuid()}|{self._label}"
+        return self._ref
 
     async def progress(self, value: float) -> None:
         """Nobody sees it."""

@@ -13,6 +13,7 @@ from xapi_async.datamodel.classes import Session
 from xapi_async.datamodel.classes import Task as TaskClass
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NEVER, NULL_REF, ApiType
+from xapi_async.hypervisor.driver import Progress, unobserved
 from xapi_async.objects.clock import Clock, api_time, from_api_time
 from xapi_async.objects.entity import new_ref, new_uuid
 from xapi_async.objects.store import Store
@@ -45,15 +46,18 @@ class TaskSettings:
 class RunningTask:
     """A task with work behind it."""
 
-    def __init__(self, tasks: Tasks, ref: str) -> None:
+    def __init__(self, tasks: Tasks, ref: str, watch: Progress = unobserved) -> None:
         self.ref = ref
         self._tasks = tasks
         self._cancelled = False
         self._scope: asyncio.Task[Any] | None = None
         self._shown = 0.0
+        self._watch = watch
+        self._children: list[RunningTask] = []
 
     async def progress(self, value: float) -> None:
         """Say how far the work is, from 0 to 1."""
+        await self._watch(value)
         if abs(value - self._shown) < SMALLEST_PROGRESS:
             return
         self._shown = value
@@ -94,6 +98,20 @@ class RunningTask:
         self._cancelled = True
         if self._scope is not None:
             self._scope.cancel()
+        for child in self._children:
+            child.cancel()
+
+    @asynccontextmanager
+    async def child(self, name: str, watch: Progress = unobserved) -> AsyncIterator[RunningTask]:
+        """A task below this one, gone with the body; whoever cancels this one cancels it too."""
+        self.check()
+        child = await self._tasks.begin_child(self.ref, name, watch)
+        self._children.append(child)
+        try:
+            yield child
+        finally:
+            self._children.remove(child)
+            await asyncio.shield(self._tasks.forget(child))
 
 
 class Tasks:
@@ -134,6 +152,13 @@ class Tasks:
         running = self._running[ref] = RunningTask(self, ref)
         return running
 
+    async def begin_child(self, parent: str, name: str, watch: Progress) -> RunningTask:
+        """Make a task below another one, of the same session."""
+        above = self._store.find(TaskClass, parent)
+        ref = await self._create(name, "", above.session if above else "", parent, {})
+        child = self._running[ref] = RunningTask(self, ref, watch)
+        return child
+
     async def succeed(self, task: RunningTask, result_type: ApiType[Any], value: Any) -> None:
         """End a task with a value."""
         await self.end(task.ref, "success", result=self._encode_value(result_type, value))
@@ -155,6 +180,12 @@ class Tasks:
                 return
             finished = api_time(self._clock.now())
             tx.set(task, **outcome, status=status, progress=1.0, finished=finished, allowed_operations=())
+
+    def cancel(self, ref: str) -> None:
+        """Have the work of a task stop at its next point that allows it; no error where it is over."""
+        running = self._running.get(ref)
+        if running is not None:
+            running.cancel()
 
     async def forget(self, task: RunningTask) -> None:
         """Remove the task of a synchronous call that has ended."""
@@ -221,9 +252,7 @@ class Tasks:
         self._assert_may_act(ctx.caller, task_ref)
         async with self._store.transaction() as tx:
             tx.set(tx.get(TaskClass, task_ref), current_operations={ctx.task.ref: "cancel"})
-        running = self._running.get(task_ref)
-        if running is not None:
-            running.cancel()
+        self.cancel(task_ref)
 
     async def _message_set_status(self, ctx: Context, self_ref: str, value: str) -> None:
         self._assert_may_act(ctx.caller, self_ref)
