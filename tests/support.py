@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from xapi_async.datamodel.errors import ApiError
+from xapi_async.hypervisor.driver import Progress, unobserved
 from xapi_async.objects.entity import new_ref
 from xapi_async.objects.store import MemoryJournal, Store
 from xapi_async.operations.context import Context, Services
@@ -46,13 +47,21 @@ class Superuser:
 class FakeTask:
     """A task that remembers its progress and can be cancelled."""
 
-    def __init__(self) -> None:
+    def __init__(self, above: FakeTask | None = None, watch: Progress = unobserved) -> None:
         self.ref = new_ref()
         self.reached: list[float] = []
         self.cancelled = False
+        self.above = above
+        self.watch = watch
 
     async def progress(self, value: float) -> None:
         self.reached.append(value)
+        await self.watch(value)
+
+    @asynccontextmanager
+    async def child(self, name: str, watch: Progress = unobserved) -> AsyncIterator[FakeTask]:
+        self.check()
+        yield FakeTask(self, watch)
 
     @asynccontextmanager
     async def cancellable(self) -> AsyncIterator[None]:
@@ -61,7 +70,7 @@ class FakeTask:
         self.check()
 
     def check(self) -> None:
-        if self.cancelled:
+        if self.cancelled or (self.above is not None and self.above.cancelled):
             raise ApiError("TASK_CANCELLED", self.ref)
 
 

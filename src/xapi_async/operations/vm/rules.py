@@ -35,6 +35,7 @@ from xapi_async.operations.vm.facts import (
     vdis_of,
 )
 from xapi_async.operations.vm.features import can_migrate_vgpus, is_upgrading, may_clone_suspended
+from xapi_async.operations.vm_appliance_rules import refresh_of_member
 
 NEWEST_WITHOUT_VGPU_MIGRATION = (2, 4, 0)
 """The last platform version whose hosts cannot move virtual GPUs."""
@@ -288,7 +289,7 @@ _CHECKS_OF: Mapping[str, tuple[Objection, ...]] = {
     for operation in tables.ALL_OPERATIONS
 }
 
-RULES = Rules(VM, shown=tables.SHOWN, check=check)
+RULES = Rules(VM, shown=tables.SHOWN, check=check, also_refresh=refresh_of_member)
 
-FORCED_RULES = Rules(VM, shown=tables.SHOWN, check=check_forced)
+FORCED_RULES = Rules(VM, shown=tables.SHOWN, check=check_forced, also_refresh=refresh_of_member)
 """For marking a forced migration; call :func:`refresh` once it is over, as these show too much."""

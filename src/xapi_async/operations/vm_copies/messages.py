@@ -1,0 +1,12 @@
+"""Every message of this package."""
+
+from __future__ import annotations
+
+from xapi_async.operations.context import Handlers
+from xapi_async.operations.vm_copies import cloning, destroying, provisioning
+
+HANDLERS: Handlers = {
+    **cloning.HANDLERS,
+    **destroying.HANDLERS,
+    **provisioning.HANDLERS,
+}
