@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import perf_counter
 from typing import Any, TypeVar, cast
 
 from xapi_async.datamodel.classes import CLASSES
@@ -19,6 +20,7 @@ from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects import membership
 from xapi_async.objects.entity import STARTS, Entity
 from xapi_async.objects.finishing import finish
+from xapi_async.objects.histogram import JournalStats
 from xapi_async.objects.history import Change, Operation, Removal, Removals
 from xapi_async.objects.indices import INDEXED, Indices
 from xapi_async.objects.journal import Journal, JournalEntry
@@ -73,6 +75,7 @@ class Store:
         self._closed = False
         self._listeners: list[Listener] = []
         self.removals = Removals()
+        self.written = JournalStats()
 
     # Reading what is committed
 
@@ -227,8 +230,11 @@ class Store:
             if self._issued > self._reserved:
                 await self._reserve()
             if kept:
+                start = perf_counter()
                 await finish(self._journal.append([piece for pieces in kept for piece in pieces]))
+                self.written.note(len(kept), perf_counter() - start)
         except Exception as error:  # whatever the journal met, nothing of it may become visible
+            self.written.failure = str(error)
             self._refuse(batch, error)
             return
         for staged in batch:

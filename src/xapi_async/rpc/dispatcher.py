@@ -21,7 +21,7 @@ from xapi_async.datamodel.language import NOTHING, ApiClass, Message
 from xapi_async.datamodel.types import STRING, STRING_SET, Ref
 from xapi_async.objects.entity import new_uuid
 from xapi_async.operations.context import Caller, Context, Handler, Handlers, Origin, Services
-from xapi_async.rpc import convert, implicit
+from xapi_async.rpc import convert, implicit, request_id
 from xapi_async.rpc.call import ANY, Call, Failure, Outcome, Success
 from xapi_async.rpc.roles import denied, permission_name
 from xapi_async.rpc.stats import UNKNOWN, CallStats
@@ -162,6 +162,8 @@ class Dispatcher:
         self._names = tuple(self._entries)
         self.stats = CallStats()
         self._background: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[Any]] = set()
+        self._is_stopping = False
 
     # What others ask of it
 
@@ -188,12 +190,18 @@ class Dispatcher:
             return Failure(internal_error(call.method, error))
 
     async def _counted(self, call: Call, answer: Awaitable[Outcome], start: float) -> Outcome:
+        task = asyncio.current_task()
+        assert task is not None  # a coroutine always runs in a task
+        mark = request_id.CURRENT.set(request_id.fresh())
         self.stats.in_flight += 1
+        self._in_flight.add(task)
         try:
             outcome = await answer
+            self._count(call, outcome, start)
         finally:
+            self._in_flight.discard(task)
             self.stats.in_flight -= 1
-        self._count(call, outcome, start)
+            request_id.CURRENT.reset(mark)
         return outcome
 
     def _count(self, call: Call, outcome: Outcome, start: float) -> None:
@@ -213,6 +221,12 @@ class Dispatcher:
         """Wait for the work behind asynchronous calls."""
         while self._background:
             await asyncio.wait(self._background)
+
+    def interrupt(self) -> None:
+        """Have every call under way fail now, and the tasks of asynchronous ones, because the server stops."""
+        self._is_stopping = True
+        for task in (*self._in_flight, *self._background):
+            task.cancel()
 
     async def stop(self) -> None:
         """End the work behind asynchronous calls; their tasks fail."""
@@ -288,6 +302,11 @@ class Dispatcher:
             return Success(self._result_types.get(entry.name, entry.message.result), value)
         except ApiError as failure:
             error = failure
+        except asyncio.CancelledError:
+            # Ours to answer only if the server stops; otherwise the client is gone.
+            if not self._is_stopping:
+                raise
+            error = _stopped()
         except Exception as bug:
             error = internal_error(entry.name, bug)
         finally:
@@ -322,7 +341,7 @@ class Dispatcher:
         except ApiError as failure:
             error = failure
         except asyncio.CancelledError:
-            error = ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
+            error = _stopped()
         except Exception as bug:
             error = internal_error(entry.name, bug)
         if error is not None:
@@ -359,6 +378,10 @@ class Dispatcher:
             if not caller.is_superuser and not caller.may(EXTENSIONS):
                 raise denied(EXTENSIONS)
         raise ApiError("MESSAGE_METHOD_UNKNOWN", method)
+
+
+def _stopped() -> ApiError:
+    return ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
 
 
 def internal_error(name: str, bug: Exception) -> ApiError:

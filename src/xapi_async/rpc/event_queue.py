@@ -47,7 +47,7 @@ class _Queued(NamedTuple):
 
 
 class EventQueue:
-    """Answers the calls of the old event interface."""
+    """Answers the calls of the old event interface. waiting: how many callers wait."""
 
     def __init__(self, store: Store, clock: Clock, sessions: LogoutHook, settings: EventSettings) -> None:
         self._store = store
@@ -59,7 +59,14 @@ class EventQueue:
         self._size = 0
         self._next_id = 0
         self._arrived = asyncio.Event()
+        self._is_released = False
+        self.waiting = 0
         store.listen(self._on_commit)
+
+    def release(self) -> None:
+        """Answer everybody who waits, and from now on whoever comes, with what there is: the server stops."""
+        self._is_released = True
+        self._wake()
 
     def handlers(self) -> Handlers:
         """The messages answered here."""
@@ -102,17 +109,19 @@ class EventQueue:
             self._wake()
 
         unhook = self._sessions.on_logout(session, logout)
+        self.waiting += 1
         try:
             while True:
                 if ended:
                     raise ApiError("SESSION_INVALID", session)
                 found = self._read(follower)
-                if found:
+                if found or self._is_released:
                     return found
                 await self._arrival(follower)
         except TimeoutError:
             return []
         finally:
+            self.waiting -= 1
             unhook()
 
     async def _arrival(self, follower: _Follower) -> None:

@@ -113,6 +113,7 @@ class Events:
         # Waiters of a group usually hold the same token: they are answered by one and the same batch.
         self._batches: dict[tuple[Subscription, int, int], EventBatch] = {}
         self._batches_generation = (-1, -1)
+        self._is_released = False
         store.listen(self._on_commit)
         messages.listen(self._on_messages)
 
@@ -120,6 +121,12 @@ class Events:
     def waiting(self) -> int:
         """How many callers wait."""
         return sum(len(group.waiters) for group in self._groups.values())
+
+    def release(self) -> None:
+        """Answer everybody who waits, and from now on whoever comes, with what there is: the server stops."""
+        self._is_released = True
+        for group in tuple(self._groups.values()):
+            self._wake(group)
 
     def handlers(self) -> Handlers:
         """The messages answered here."""
@@ -133,7 +140,7 @@ class Events:
         subscription = parse(classes)
         batch = self._batch(subscription, generation, message_generation)
         deadline = loop.time() + min(seconds, _LONGEST)
-        while not batch.events:
+        while not batch.events and not self._is_released:
             left = deadline - loop.time()
             if left <= 0 or not await self._changed(ctx.caller.session, subscription, left):
                 break
