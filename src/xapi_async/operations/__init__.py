@@ -15,7 +15,10 @@ from xapi_async.operations.devices import messages as devices
 from xapi_async.operations.devices.vusb import RULES as VUSB_RULES
 from xapi_async.operations.marking import Rules, refresh
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
+from xapi_async.operations.vm import messages as vms
 from xapi_async.operations.vm.rules import RULES as VM_RULES
+from xapi_async.operations.vm_appliance_rules import RULES as APPLIANCE_RULES
+from xapi_async.operations.vm_copies import messages as vm_copies
 
 
 def handlers() -> Handlers:
@@ -23,20 +26,22 @@ def handlers() -> Handlers:
     return {
         **networking.HANDLERS,
         **devices.HANDLERS,
+        **vms.HANDLERS,
         **blob.HANDLERS,
         **secret.HANDLERS,
         **subject.HANDLERS,
+        **vm_copies.HANDLERS,
     }
 
 
 def background() -> tuple[Background, ...]:
     """All work that goes on as long as the server runs."""
-    return (*networking.BACKGROUND, *devices.BACKGROUND)
+    return (*networking.BACKGROUND, *devices.BACKGROUND, *vms.BACKGROUND)
 
 
 def rules() -> tuple[Rules[Any], ...]:
     """The rules of every class that shows allowed_operations."""
-    return (VM_RULES, VIF_RULES, VUSB_RULES)
+    return (VM_RULES, VIF_RULES, VUSB_RULES, APPLIANCE_RULES)
 
 
 def refresh_all(tx: Transaction) -> None:

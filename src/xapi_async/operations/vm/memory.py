@@ -204,7 +204,7 @@ async def maximise_memory(ctx: Context, self: str, total: int, approximate: bool
     return largest_static_max(vm, total, APPROXIMATE_VCPUS if approximate else vm.VCPUs_max)
 
 
-async def set_HVM_shadow_multiplier(ctx: Context, self: str, value: float) -> None:
+async def set_HVM_shadow_multiplier(ctx: Context, self: str, value: float) -> None:  # noqa: N802
     """VM.set_HVM_shadow_multiplier. Raises INVALID_VALUE ["multiplier", value] below 1."""
     async with marked(ctx, RULES, self, "changing_shadow_memory"), ctx.store.transaction() as tx:
         _require_multiplier(value)

@@ -1,0 +1,100 @@
+"""After a restart of the server: guests that ran on are taken over, and what was cut off is resolved.
+
+VMs shown as live without a domain become halted; domains that nobody knows, or that the records place elsewhere, are
+destroyed; reservations and marks of operations that no longer run are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.vbd import VBD
+from xapi_async.datamodel.classes.vif import VIF
+from xapi_async.datamodel.classes.vm import VM
+from xapi_async.datamodel.classes.vm_metrics import VMMetrics
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.types import NULL_REF
+from xapi_async.hypervisor.driver import Domain
+from xapi_async.objects.clock import from_api_time
+from xapi_async.objects.reader import Reader
+from xapi_async.objects.transaction import Transaction
+from xapi_async.operations.context import Services
+from xapi_async.operations.vm import states
+from xapi_async.operations.vm.domains import domain_on_record
+from xapi_async.operations.vm.facts import is_live
+
+
+async def recover(services: Services) -> None:
+    """Bring records and domains together; to be done once, before VMs are worked with. Doing it again is harmless."""
+    store, hypervisor = services.store, services.hypervisor
+    known = {domain.config.vm for domain in hypervisor.domains()}
+    hypervisor.adopt([domain for domain in _recorded(store) if domain.config.vm not in known])
+    for domain in _unknown(services):
+        await hypervisor.destroy(domain.config.vm)
+    async with store.transaction() as tx:
+        for ref in tx.refs(VM):
+            vm = tx.view.find(VM, ref)
+            if vm is not None and not vm.is_control_domain and not vm.current_operations:
+                _settle(tx, services, vm)
+
+
+def _recorded(reader: Reader) -> Iterator[Domain]:
+    for vm in reader.all(VM):
+        host = reader.find(Host, vm.resident_on)
+        if is_live(vm) and not vm.is_control_domain and host is not None:
+            metrics = reader.find(VMMetrics, vm.metrics)
+            yield domain_on_record(reader, vm, host, from_api_time(metrics.start_time) if metrics else 0.0)
+
+
+def _unknown(services: Services) -> list[Domain]:
+    """Domains whose VM is not known, or is known to be on another host."""
+    found = []
+    for domain in services.hypervisor.domains():
+        try:
+            vm = services.store.by_uuid(VM, domain.config.vm)
+            host = services.store.by_uuid(Host, domain.config.host)
+        except ApiError:
+            found.append(domain)
+            continue
+        if vm.resident_on not in (NULL_REF, host.ref):
+            found.append(domain)
+    return found
+
+
+def _settle(tx: Transaction, services: Services, vm: VM) -> None:
+    domain = services.hypervisor.domain(vm.uuid)
+    if domain is None and is_live(vm):
+        states.force_reset(tx, vm.ref, "Halted")
+    elif domain is not None:
+        _take_over(tx, services, vm, domain)
+    elif vm.power_state == "Halted" and _has_remains(tx, vm):
+        states.become_halted(tx, vm.ref)
+    elif vm.scheduled_to_be_resident_on != NULL_REF:
+        tx.set(vm, scheduled_to_be_resident_on=NULL_REF)
+
+
+def _take_over(tx: Transaction, services: Services, vm: VM, domain: Domain) -> None:
+    metrics = tx.find(VMMetrics, vm.metrics)
+    if is_live(vm) and vm.domid == domain.domid and metrics is not None:
+        # What a database does not keep, and a suspend that did not come to its end.
+        config = domain.config
+        tx.set(
+            metrics,
+            hvm=config.is_hvm,
+            nomigrate=config.nomigrate,
+            nested_virt=config.nested_virt,
+            memory_actual=services.hypervisor.memory(vm.uuid),
+        )
+        if vm.suspend_VDI != NULL_REF or vm.scheduled_to_be_resident_on != NULL_REF:
+            tx.set(vm, suspend_VDI=NULL_REF, scheduled_to_be_resident_on=NULL_REF)
+        return
+    host = tx.by_uuid(Host, domain.config.host).ref
+    states.become_live(tx, vm.ref, host, domain, services.clock.now(), is_new_start=False)
+
+
+def _has_remains(reader: Reader, vm: VM) -> bool:
+    disks = (reader.find(VBD, ref) for ref in vm.VBDs)
+    interfaces = (reader.find(VIF, ref) for ref in vm.VIFs)
+    attached = [device for device in (*disks, *interfaces) if device is not None and device.currently_attached]
+    return bool(attached) or vm.scheduled_to_be_resident_on != NULL_REF or vm.resident_on != NULL_REF
