@@ -203,15 +203,13 @@ class DiskFolder:
             self._remove_view(view)
 
     def utilisation(self, uuid: str) -> int:
-        """Bytes that the layers take which only this disk stands on. Raises NoSuchDiskError and OSError."""
+        """Bytes that the layers take which only this disk stands on. Raises NoSuchDiskError."""
         with self.lock:
-            total, name = 0, self.entry(uuid).layer
+            names, name = [], self.entry(uuid).layer
             while name and self.uses()[name] == 1:
-                layer = self.open_layer(name)
-                if isinstance(layer, OwnLayer):
-                    total += layer.allocated()
+                names.append(name)
                 name = self.index.layers.get(name, "")
-            return total
+        return sum(_allocated(path) for name in names for path in self._paths(name))
 
     # Changed blocks
 
@@ -387,9 +385,15 @@ class DiskFolder:
         self._uses = None
         self.generation += 1
 
+    def _paths(self, name: str) -> list[Path]:
+        """The files that a layer or log may have."""
+        if name.startswith(FOREIGN):
+            return [self.path / name.removeprefix(FOREIGN)]
+        return [self._files / f"{name}{suffix}" for suffix in _OUR_SUFFIXES]
+
     def _remove(self, name: str) -> None:
-        for suffix in _OUR_SUFFIXES:
-            (self._files / f"{name}{suffix}").unlink(missing_ok=True)
+        for path in self._paths(name):
+            path.unlink(missing_ok=True)
 
     def _tidy(self) -> None:
         """Remove what interrupted operations left."""
@@ -403,3 +407,11 @@ class DiskFolder:
             stem, suffix = os.path.splitext(name)
             if suffix in _OUR_SUFFIXES and stem not in known:
                 (self._files / name).unlink(missing_ok=True)
+
+
+def _allocated(path: Path) -> int:
+    """Bytes that a file takes in its file system; none where it is gone, which reading it will tell."""
+    try:
+        return path.stat().st_blocks * 512
+    except OSError:
+        return 0

@@ -122,10 +122,6 @@ class OwnLayer:
         os.fdatasync(self._map.fd)
         self._unsaved = None
 
-    def allocated(self) -> int:
-        """Bytes that the layer takes in its file system."""
-        return sum(os.fstat(file.fd).st_blocks * 512 for file in (self._data, self._map))
-
     def _mark(self, offset: int, length: int) -> None:
         first, end = offset // BLOCK, -(-(offset + length) // BLOCK)
         if not self.blocks.set(first, end):
