@@ -72,9 +72,16 @@ class _Standard(BaseHTTPRequestHandler):
         """Nothing: a log line would be measured too."""
 
 
+class _Threads(ThreadingHTTPServer):
+    request_queue_size = 256
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: connections are cut at the end of each round."""
+
+
 def standard_library(port: int) -> None:
     """http.server with a thread for each connection."""
-    ThreadingHTTPServer(("127.0.0.1", port), _Standard).serve_forever()
+    _Threads(("127.0.0.1", port), _Standard).serve_forever()
 
 
 KINDS: dict[str, Callable[[int], Awaitable[None]]] = {
