@@ -139,7 +139,7 @@ async def _mark_waiting(ctx: Context, marks: Sequence[Mark], key: str, longest_w
         start = clock.now()
         with _counted(ctx):
             async with ctx.task.cancellable():
-                await _operation_end(ctx, busy, ctx.services.rng.uniform(*RETRY_WAITS))
+                await operation_end(ctx, busy, ctx.services.rng.uniform(*RETRY_WAITS))
         waited += max(clock.now() - start, 0.001)
 
 
@@ -156,7 +156,7 @@ def _counted(ctx: Context) -> Iterator[None]:
         services.waiters -= 1
 
 
-async def _operation_end(ctx: Context, busy: Collection[str], at_most: float) -> None:
+async def operation_end(ctx: Context, busy: Collection[str], at_most: float) -> None:
     """Wait until one of the objects has fewer current_operations, or that many seconds."""
     ended = asyncio.Event()
     counts: dict[str, int] = {}

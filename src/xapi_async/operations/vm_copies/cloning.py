@@ -11,10 +11,10 @@ from xapi_async.operations.marking import marked
 from xapi_async.operations.vm.features import require_feature
 from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.rules import RULES
+from xapi_async.operations.vm.stopping import discard_memory
 from xapi_async.operations.vm_copies.copying import Plan, make_copy
 from xapi_async.operations.vm_copies.disks import cloning, copying
 from xapi_async.operations.vm_copies.hosts import host_seeing_disks
-from xapi_async.operations.vm_copies.stopping import discard_memory
 
 
 async def clone(ctx: Context, vm: str, new_name: str) -> str:

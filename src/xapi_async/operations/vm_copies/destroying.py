@@ -10,9 +10,12 @@ from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.vusb import delete_vusbs
 from xapi_async.operations.marking import marked
+from xapi_async.operations.vm.facts import vbds_of
 from xapi_async.operations.vm.rules import RULES
 from xapi_async.operations.vm_appliance_rules import refresh_appliance
 from xapi_async.operations.vm_copies import devices
+from xapi_async.operations.vm_copies.disks import destroy_quietly
+from xapi_async.operations.vm_copies.steady import steady
 
 
 async def destroy(ctx: Context, self: str) -> None:
@@ -42,6 +45,17 @@ def _destroy(tx: Transaction, vm: VM) -> None:
         tx.set(vm, appliance=NULL_REF)
         refresh_appliance(tx, appliance)
     delete_vm(tx, vm)
+
+
+async def discard_snapshot(ctx: Context, snapshot: str) -> None:
+    """Destroy a snapshot with its disks and saved memory; disks that cannot be destroyed are left.
+
+    Raises as VM.destroy.
+    """
+    vm = ctx.store.get(VM, snapshot)
+    disks = [vbd.VDI for vbd in vbds_of(ctx.store, vm) if vbd.type != "CD" and not vbd.empty]
+    await destroy(steady(ctx), snapshot)
+    await destroy_quietly(ctx, [*disks, vm.suspend_VDI])
 
 
 def delete_vm(tx: Transaction, vm: VM) -> None:

@@ -34,14 +34,6 @@ COPIED_OF_VBD = (
     "currently_attached",
 )
 
-NEW_METRICS: Mapping[str, Any] = {
-    "VCPUs_utilisation": {0: 0.0},
-    "start_time": NEVER,
-    "install_time": NEVER,
-    "last_updated": NEVER,
-}
-"""What is known of a VM that never ran."""
-
 
 def copy_vbds(tx: Transaction, source: str, vm: str, disks: Mapping[str, str]) -> None:
     """Give a VM copies of another's block devices. disks: what takes the place of each disk of the source."""
@@ -79,8 +71,9 @@ def copy_vgpus(tx: Transaction, source: str, vm: str) -> None:
 def copy_metrics(tx: Transaction, source: VM) -> dict[str, str]:
     """Copies of what was measured in a VM and reported by its guest, as fields for another VM."""
     measured, reported = tx.find(VMMetrics, source.metrics), tx.find(VMGuestMetrics, source.guest_metrics)
+    never_ran = {"VCPUs_utilisation": {0: 0.0}}
     return {
-        "metrics": tx.create(VMMetrics, **(_values(measured) if measured else NEW_METRICS)).ref,
+        "metrics": tx.create(VMMetrics, **(_values(measured) if measured else never_ran)).ref,
         "guest_metrics": tx.create(VMGuestMetrics, **_values(reported)).ref if reported else NULL_REF,
     }
 

@@ -21,6 +21,7 @@ from xapi_async.objects.entity import STARTS, new_uuid
 from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context
 from xapi_async.operations.vm.facts import vbds_of
+from xapi_async.operations.vm_copies.steady import steady
 
 log = logging.getLogger(__name__)
 
@@ -126,12 +127,11 @@ _CREATE_FIELDS = tuple(name for name, field in VDI.FIELDS.items() if field.quali
 
 
 async def destroy_quietly(ctx: Context, refs: Iterable[str]) -> None:
-    """Destroy disks; failures are only logged."""
+    """Destroy disks, even where the task was cancelled; failures are only logged."""
     for ref in refs:
         try:
             if ctx.store.find(VDI, ref) is not None:
-                async with ctx.task.child("VDI.destroy") as task:
-                    await call(replace(ctx, task=task), "VDI.destroy", ref)
+                await call(steady(ctx), "VDI.destroy", ref)
         except ApiError as error:
             log.warning("disk %s is left behind: %s", ref, error)
 

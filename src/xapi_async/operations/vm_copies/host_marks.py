@@ -10,14 +10,11 @@ from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context
-from xapi_async.operations.marking import RETRY_WAITS
+from xapi_async.operations.marking import LONGEST_WAIT, RETRY_WAITS, operation_end
 
 PROVISION = "provision"
 CONFLICTS = frozenset({"evacuate", "reboot", "shutdown", "provision"})
 """What a host may not be doing while it provisions a VM."""
-
-LONGEST_WAIT = 7200.0
-"""Seconds to wait for a host that may."""
 
 
 @asynccontextmanager
@@ -48,7 +45,7 @@ async def _reserve(ctx: Context, candidates: Sequence[str]) -> str:
         if error is not None and clock.now() >= deadline:
             raise error
         async with ctx.task.cancellable():
-            await clock.sleep(rng.uniform(*RETRY_WAITS))
+            await operation_end(ctx, candidates, rng.uniform(*RETRY_WAITS))
 
 
 def _conflict(reader: Reader, ref: str) -> ApiError | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from xapi_async.operations.context import Handlers
-from xapi_async.operations.vm_copies import cloning, destroying, provisioning
+from xapi_async.operations.vm_copies import cloning, destroying, provisioning, quiescing, reverting, snapshotting
 
 HANDLERS: Handlers = {
     **cloning.HANDLERS,
     **destroying.HANDLERS,
     **provisioning.HANDLERS,
+    **snapshotting.HANDLERS,
+    **quiescing.HANDLERS,
+    **reverting.HANDLERS,
 }

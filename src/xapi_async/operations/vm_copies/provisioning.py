@@ -10,16 +10,13 @@ from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vbd import VBD
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vm import VM
-from xapi_async.datamodel.classes.vm_metrics import VMMetrics
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.objects.clock import api_time
 from xapi_async.objects.entity import STARTS
 from xapi_async.objects.reader import Reader
-from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.marking import marked
-from xapi_async.operations.vm.features import require_feature
+from xapi_async.operations.vm.flags import clear_template
 from xapi_async.operations.vm.rules import RULES
 from xapi_async.operations.vm_copies import disks
 from xapi_async.operations.vm_copies.devices import delete_vbd
@@ -50,22 +47,12 @@ async def provision(ctx: Context, vm: str) -> None:
         wanted, script = parse(config.get(DISKS, "")), config.get(SCRIPT, "")
         async with provisioning_on_any(ctx, _candidates(ctx.store, wanted)):
             async with ctx.store.transaction() as tx:
-                leave_templates(tx, tx.get(VM, vm), ctx.services.clock.now())
+                clear_template(tx, vm, ctx.services.clock.now())
             if wanted or script:
                 made = [await _make_disk(ctx, vm, disk) for disk in wanted]
                 if script:
                     await _run_script(ctx, script, made)
                 await _forget_wishes(ctx, vm)
-
-
-def leave_templates(tx: Transaction, vm: VM, now: float) -> None:
-    """Have a VM be no template any more. Raises LICENCE_RESTRICTION [feature]. now: seconds since 1970."""
-    if vm.has_vendor_device:
-        require_feature(tx, "PCI_device_for_auto_update")
-    metrics = tx.find(VMMetrics, vm.metrics)
-    if metrics is not None:
-        tx.set(metrics, install_time=api_time(now))
-    tx.set(vm, is_a_template=False)
 
 
 def _candidates(reader: Reader, wanted: Sequence[WantedDisk]) -> list[str]:
