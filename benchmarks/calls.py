@@ -12,7 +12,7 @@ import os
 import statistics
 import xmlrpc.client
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -51,7 +51,11 @@ class Pool:
 
     def run(self, load: Load) -> Measured:
         """Send a load."""
-        return self._executor.submit(loadgen.run, load).result()
+        return self.begin(load).result()
+
+    def begin(self, load: Load) -> Future[Measured]:
+        """Send a load while other things go on."""
+        return self._executor.submit(loadgen.run, load)
 
     def close(self) -> None:
         """Give the process back."""
