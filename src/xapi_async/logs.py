@@ -1,13 +1,14 @@
-"""How log lines look: for people, or as JSON for machines."""
+"""How log lines look: for people, or as JSON for machines. A line that belongs to a call names it."""
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
+from datetime import UTC, datetime
 
 import orjson
 
+from xapi_async.rpc import request_id
 from xapi_async.settings import LogFormat, LogLevel
 
 
@@ -17,26 +18,39 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
         line: dict[str, object] = {
-            "time": self.formatTime(record),
+            "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if request := request_id.CURRENT.get():
+            line["request"] = request
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
 
 
-class _Utc(logging.Formatter):
-    """Times in UTC: servers and the machines that gather their logs seldom agree on anything else."""
+class TextFormatter(logging.Formatter):
+    """One line for people, more where there is a traceback."""
 
-    def converter(self, seconds: float | None) -> time.struct_time:
-        return time.gmtime(seconds)
+    def format(self, record: logging.LogRecord) -> str:
+        """The lines of a record."""
+        request = request_id.CURRENT.get()
+        call = f" [{request}]" if request else ""
+        text = f"{_time(record)} {record.levelname:<7} {record.name}{call}: {record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+FORMATTERS: dict[LogFormat, type[logging.Formatter]] = {"text": TextFormatter, "json": JsonFormatter}
 
 
 def set_up_logging(level: LogLevel, form: LogFormat) -> None:
-    """Send the log to standard error."""
+    """Send the log to standard error. Calling it again changes how."""
     handler = logging.StreamHandler(sys.stderr)
-    text = _Utc("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(JsonFormatter() if form == "json" else text)
+    handler.setFormatter(FORMATTERS[form]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def _time(record: logging.LogRecord) -> str:
+    # UTC: servers and the machines that gather their logs seldom agree on anything else.
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 BOUNDS: Final = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0)
@@ -11,6 +11,10 @@ BOUNDS: Final = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 1
 
 UNKNOWN: Final = "(unknown)"
 """The method under which calls of no known method count: clients must not be able to make up labels."""
+
+
+SlowCall = Callable[[str, str | None, float], None]
+"""Told of a slow call: method, error code or None, seconds."""
 
 
 class MethodStats:
@@ -31,11 +35,17 @@ class CallStats:
     def __init__(self) -> None:
         self._methods: dict[str, MethodStats] = {}
         self.in_flight = 0
+        self._slow_seconds = float("inf")
+        self._tell_slow: SlowCall = lambda method, code, seconds: None
 
     @property
     def methods(self) -> Mapping[str, MethodStats]:
         """The methods called so far."""
         return self._methods
+
+    def watch_slow(self, seconds: float, tell: SlowCall) -> None:
+        """Have a function told of each call that takes longer than so many seconds."""
+        self._slow_seconds, self._tell_slow = seconds, tell
 
     def note(self, method: str, code: str | None, seconds: float) -> None:
         """Count a call. code: its error, None where it succeeded."""
@@ -48,3 +58,5 @@ class CallStats:
             stats.failures[code] = stats.failures.get(code, 0) + 1
         stats.seconds += seconds
         stats.buckets[bisect_left(BOUNDS, seconds)] += 1
+        if seconds > self._slow_seconds:
+            self._tell_slow(method, code, seconds)

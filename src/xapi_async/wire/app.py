@@ -14,7 +14,7 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +55,12 @@ class LocalListener:
 
 @dataclass(frozen=True)
 class Bound:
-    """Where a server listens, as URLs, in the order asked for."""
+    """Where a server listens, as URLs, in the order asked for. front: who answers there."""
 
     plain: tuple[str, ...]
     tls: tuple[str, ...]
     local: tuple[str, ...]
+    front: Front
 
 
 class HttpServer(web.Server):
@@ -67,36 +68,54 @@ class HttpServer(web.Server):
 
     def __init__(self, front: Front, *, is_local: bool) -> None:
         super().__init__(front.handle)
-        self.settings = front.settings
+        self._front = front
         self.endpoint = front.endpoint
         self.heads = front.heads
         self.is_local = is_local
-        size = front.settings.header_bytes
-        self._options: dict[str, Any] = {
-            "keepalive_timeout": front.settings.idle_seconds,
-            "max_line_size": size,
-            "max_field_size": size,
-            "access_log": None,
-            "auto_decompress": False,
-            "logger": log,
-        }
+
+    @property
+    def settings(self) -> WireSettings:
+        """The limits in force."""
+        return self._front.settings
 
     def __call__(self) -> Connection:
-        return Connection(self, self._loop, self._options)
+        return Connection(self, self._loop, self._front.options)
 
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for one more connection, this one counted already."""
-        return len(self._connections) <= self.settings.connections
+        if self._front.connections <= self.settings.connections:
+            return True
+        self._front.refused += 1
+        return False
 
 
 class Front:
-    """Answers the requests that aiohttp has read."""
+    """Answers the requests that aiohttp has read. refused: connections turned away so far."""
 
     def __init__(self, dispatcher: Dispatcher, routes: Routes, settings: WireSettings) -> None:
         self.settings = settings
         self.router = Router(routes)
         self.endpoint = RpcEndpoint(dispatcher, settings)
         self.heads = Heads(self.router, settings.max_body_bytes)
+        self.servers = HttpServer(self, is_local=False), HttpServer(self, is_local=True)
+        self.options = _options(settings)
+        self.refused = 0
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+        return sum(len(server._connections) for server in self.servers)
+
+    @property
+    def pending(self) -> int:
+        """Calls under way whose answers take time."""
+        return self.endpoint.pending
+
+    def limit(self, settings: WireSettings) -> None:
+        """Put other limits in force; those of a connection's heads and idleness for new connections."""
+        self.settings = self.endpoint.settings = settings
+        self.heads.limit(settings.max_body_bytes)
+        self.options = _options(settings)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request."""
@@ -172,6 +191,18 @@ class Front:
         return RawResponse(data, keep_alive=False)
 
 
+def _options(settings: WireSettings) -> dict[str, Any]:
+    """How aiohttp treats a connection."""
+    return {
+        "keepalive_timeout": settings.idle_seconds,
+        "max_line_size": settings.header_bytes,
+        "max_field_size": settings.header_bytes,
+        "access_log": None,
+        "auto_decompress": False,
+        "logger": log,
+    }
+
+
 _bug_numbers = itertools.count(1)
 
 
@@ -197,13 +228,15 @@ async def serve(
     routes: Routes,
     settings: WireSettings,
     listeners: Sequence[Listener | LocalListener],
+    interrupt: Callable[[], None] | None = None,
 ) -> AsyncIterator[Bound]:
     """Serve for as long as the body lasts, then let calls under way end.
 
-    routes: what there is beside RPC. Raises OSError where an address cannot be listened on.
+    routes: what there is beside RPC. interrupt: called when the time of calls under way is over; it has
+    them fail, so that whoever waits is told. Raises OSError where an address cannot be listened on.
     """
     front = Front(dispatcher, routes, settings)
-    remote, local = HttpServer(front, is_local=False), HttpServer(front, is_local=True)
+    remote, local = front.servers
     sockets: list[asyncio.Server] = []
     urls: dict[str, list[str]] = {"plain": [], "tls": [], "local": []}
     try:
@@ -214,18 +247,35 @@ async def serve(
             else:
                 sockets.append(await _listen(remote, listener))
                 urls["plain" if listener.context is None else "tls"].append(_url(sockets[-1], listener))
-        yield Bound(*(tuple(urls[sort]) for sort in ("plain", "tls", "local")))
+        yield Bound(tuple(urls["plain"]), tuple(urls["tls"]), tuple(urls["local"]), front)
     finally:
         for server in sockets:
             server.close()
-        for connections in (remote, local):
-            connections.pre_shutdown()
-            await connections.shutdown(settings.shutdown_seconds)
+        await _end_connections(front, interrupt)
         for server in sockets:
             await server.wait_closed()
         for listener in listeners:
             if isinstance(listener, LocalListener):
                 listener.path.unlink(missing_ok=True)
+
+
+async def _end_connections(front: Front, interrupt: Callable[[], None] | None) -> None:
+    """Close what is idle at once, and everything else once it is answered, or else when its time is over."""
+    seconds = front.settings.shutdown_seconds
+    for server in front.servers:
+        server.pre_shutdown()
+    if interrupt is None:
+        await asyncio.gather(*(server.shutdown(seconds) for server in front.servers))
+        return
+    timer = asyncio.get_running_loop().call_later(seconds, interrupt)
+    try:
+        await asyncio.gather(*(server.shutdown(seconds + _TELL_SECONDS) for server in front.servers))
+    finally:
+        timer.cancel()
+
+
+_TELL_SECONDS = 1.0
+"""How long calls that were interrupted have to say so."""
 
 
 async def _listen(server: HttpServer, listener: Listener) -> asyncio.Server:

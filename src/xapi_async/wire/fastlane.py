@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import StreamReader, web
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 _WRITE_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 18
 
+_TURN_SECONDS = 0.005
+"""How long a client that sends many calls at once is served before others have their turn."""
+
 
 class _UntilHangUp(StreamReader):
     """A body that ends with the connection: what came before its end stays readable after it."""
@@ -40,12 +44,23 @@ class _UntilHangUp(StreamReader):
             super().set_exception(exc, *cause)
 
 
+async def _sent(transport: asyncio.Transport, seconds: float) -> None:
+    """Wait until a client has been sent what was written, but not for ever."""
+    while seconds > 0 and transport.get_write_buffer_size():
+        await asyncio.sleep(_SENT_PASS)
+        seconds -= _SENT_PASS
+    transport.abort()
+
+
+_SENT_PASS = 0.02
+
+
 class Connection(RequestHandler):
     """One connection. server: what all connections share."""
 
     __slots__ = (
-        "_answering", "_buffer", "_ends", "_is_held", "_lane", "_needed", "_stream", "_timer", "cancel_when_lost",
-        "origin",
+        "_answering", "_buffer", "_ends", "_is_held", "_lane", "_needed", "_stalled", "_stream", "_timer",
+        "_turn", "cancel_when_lost", "origin",
     )  # fmt: skip
 
     def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop, options: Mapping[str, Any]) -> None:
@@ -57,6 +72,8 @@ class Connection(RequestHandler):
         self._is_held = False  # whether no more is read from the client for the moment
         self._ends = False  # whether the connection closes after the answer under way
         self._timer: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None  # set while other connections have theirs
+        self._stalled: asyncio.TimerHandle | None = None  # set while the client does not read
         self._stream: StreamReader | None = None
         self.cancel_when_lost: asyncio.Task[Any] | None = None
         self.origin = Origin()
@@ -74,12 +91,13 @@ class Connection(RequestHandler):
             peer = transport.get_extra_info("peername")
             self.origin = Origin(address=str(peer[0]) if peer else "")
         if not server.admit(self):
-            self.force_close()
+            self._end([error_bytes(503, "the server has as many connections as it may have; try again later")])
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone. A call that changes something goes on; one that only waits has nobody to tell."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for handle in (self._timer, self._turn, self._stalled):
+            if handle is not None:
+                handle.cancel()
         if self.cancel_when_lost is not None:
             self.cancel_when_lost.cancel()
         self._buffer.clear()
@@ -115,10 +133,36 @@ class Connection(RequestHandler):
             return self.transport is not None and self.transport.get_extra_info("sslcontext") is None
         return None
 
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is written to."""
+        super().pause_writing()
+        transport = self.transport
+        if transport is not None:
+            self._watch_reading(transport, transport.get_write_buffer_size())
+
+    def _watch_reading(self, transport: asyncio.Transport, left: int) -> None:
+        """Cut off a client that reads nothing at all for too long. left: bytes it is still to read."""
+        server = cast("HttpServer | None", self._manager)
+        if server is not None:
+            delay = server.settings.stalled_seconds
+            self._stalled = self._loop.call_later(delay, self._judge_reading, transport, left)
+
+    def _judge_reading(self, transport: asyncio.Transport, before: int) -> None:
+        left = transport.get_write_buffer_size()
+        if left < before:
+            self._watch_reading(transport, left)
+            return
+        self._buffer.clear()
+        self.force_close()
+        transport.abort()  # closing would wait for what the client does not read
+
     def resume_writing(self) -> None:
         """The client has read what was written."""
         super().resume_writing()
-        if self._lane is not None and self._answering is None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        if self._lane is not None and self._answering is None and self._turn is None:
             self._release()
             self._serve_buffer()
 
@@ -130,6 +174,7 @@ class Connection(RequestHandler):
         assert server is not None  # nobody comes here once aiohttp has the connection
         written: list[bytes] = []
         written_bytes = start = 0
+        turn_ends = 0.0
         size = len(data)
         while start < size:
             end = data.find(b"\r\n\r\n", start)
@@ -171,6 +216,17 @@ class Connection(RequestHandler):
                     self._keep(data[start:])
                     self._hold()
                     return
+            if start < size:
+                now = perf_counter()
+                if turn_ends == 0.0:
+                    turn_ends = now + _TURN_SECONDS
+                elif now > turn_ends:
+                    self._flush(written)
+                    self._let_others(data[start:])
+                    return
+        if start and self._timer is not None:  # what is incomplete now is another request than before
+            self._timer.cancel()
+            self._timer = None
         self._flush(written)
         self._keep(data[start:])
         if self._paused:
@@ -181,6 +237,20 @@ class Connection(RequestHandler):
             data = bytes(self._buffer)
             self._buffer.clear()
             self._serve(data)
+
+    def _let_others(self, rest: bytes) -> None:
+        """Go on after the other connections had their turn; nothing is read from this client meanwhile."""
+        self._keep(b"")
+        self._buffer += rest
+        self._hold()
+        self._turn = self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._turn = None
+        if self._paused:
+            return  # it goes on once the client has read
+        self._release()
+        self._serve_buffer()
 
     def _keep(self, rest: bytes) -> None:
         """Keep the beginning of a request until the rest of it comes, which must not take long."""
@@ -309,8 +379,10 @@ class Connection(RequestHandler):
         """End the connection; the answer under way has ``timeout`` seconds, unless it only waits."""
         if self.cancel_when_lost is not None:
             self.cancel_when_lost.cancel()
-        task = self._answering
+        task, transport = self._answering, self.transport
         if task is not None:
             await asyncio.wait({task}, timeout=timeout)
             task.cancel()
         await super().shutdown(timeout)
+        if transport is not None:
+            await _sent(transport, timeout or 0.0)

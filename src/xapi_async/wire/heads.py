@@ -51,6 +51,11 @@ class Heads:
         self._max_body_bytes = max_body_bytes
         self._table: dict[bytes, Head] = {}
 
+    def limit(self, max_body_bytes: int) -> None:
+        """Take calls of another size from now on."""
+        self._max_body_bytes = max_body_bytes
+        self._table.clear()
+
     def read(self, head: bytes) -> Head:
         """Read a head, given without the empty line at its end."""
         try:

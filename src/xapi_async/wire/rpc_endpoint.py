@@ -74,7 +74,7 @@ class RpcEndpoint:
 
     def __init__(self, dispatcher: Dispatcher, settings: WireSettings) -> None:
         self._dispatcher = dispatcher
-        self._settings = settings
+        self.settings = settings
         kept = Kept(settings.kept_record_bytes)
         self._xml = xmlrpc.XmlEncoder(kept)
         self._json = jsonrpc.JsonEncoder(kept)
@@ -101,20 +101,20 @@ class RpcEndpoint:
         outcome = self._call(call)
         if isinstance(outcome, _READY):
             return Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
-        if self.pending >= self._settings.pending_calls:
+        if self.pending >= self.settings.pending_calls:
             _abandon(outcome)
             return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
         return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
 
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
-            call = jsonrpc.decode_call(body, self._settings.max_depth)
+            call = jsonrpc.decode_call(body, self.settings.max_depth)
             return Decoded(call.method, call.params, False, partial(self._json.response, call.version, call.id))
         # Clients that watch something send the same few calls over and over, to the letter.
         known = self._plain.get(body)
         if known is not None:
             return known
-        method, params, is_text_legal = xmlrpc.decode_call(body, self._settings.max_depth)
+        method, params, is_text_legal = xmlrpc.decode_call(body, self.settings.max_depth)
         decoded = Decoded(method, params, is_text_legal, self._xml.response)
         if len(body) <= _REPEATED_BYTES and all(type(param) is str for param in params):
             if len(self._plain) >= _REPEATED_CALLS:

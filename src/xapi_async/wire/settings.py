@@ -14,13 +14,18 @@ class WireSettings:
     )
     max_depth: int = field(default=100, metadata={"doc": "How deep the values of a call may be nested."})
     header_bytes: int = field(default=16384, metadata={"doc": "Bytes that the head of a request may have."})
-    connections: int = field(default=20000, metadata={"doc": "Connections open at once; further ones are closed."})
+    connections: int = field(
+        default=20000, metadata={"doc": "Connections open at once; further ones are answered by 503."}
+    )
     idle_seconds: float = field(
         default=300.0, metadata={"doc": "Seconds after which a connection on which nothing happens is closed."}
     )
     request_seconds: float = field(
         default=30.0,
         metadata={"doc": "Seconds that a client may take to send a call, first byte to last."},
+    )
+    stalled_seconds: float = field(
+        default=60.0, metadata={"doc": "Seconds after which a client that reads nothing of its answer is cut off."}
     )
     pending_calls: int = field(
         default=20000, metadata={"doc": "Calls under way at once; further ones fail with TOO_MANY_PENDING_TASKS."}

@@ -1,0 +1,1 @@
+"""How a server lets those who run it see how it is: metrics, health, traces, and word to systemd."""
