@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -188,6 +189,56 @@ async def test_a_disk_whose_making_is_cancelled_is_not_there(files: Files) -> No
     with pytest.raises(asyncio.CancelledError):
         await making
     assert await files.driver.scan(files.sr.uuid) == []
+
+
+_COPIER = """
+import asyncio, sys
+from pathlib import Path
+from xapi_async.storage.driver import DiskRequest, Repository
+from xapi_async.storage.files import FileDriver
+from xapi_async.storage.places import FileSettings
+
+async def main(folder, sr, source, target):
+    driver = FileDriver(FileSettings(folder=Path(folder)))
+    await driver.attach("host", Repository(sr, "ext", {"device": "/dev/sdb"}))
+    await driver.create_disk(sr, DiskRequest(target, 64 << 20, unfinished=True))
+    async with driver.opened(sr, source, writable=False) as old, driver.opened(sr, target, writable=True) as new:
+        while True:
+            for offset in range(0, old.size, 1 << 20):
+                await new.write(offset, await old.read(offset, 1 << 20))
+                await new.flush()
+                print(offset, flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_crash_in_the_middle_of_a_copy_leaves_no_orphan(files: Files, sparse_data: bytes) -> None:
+    source, target = await files.disk(), new_uuid()
+    await files.write(source, 0, sparse_data)
+    before = {path.name for path in (files.path / "layers").iterdir()}
+    copying = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _COPIER, files.path.parent, files.sr.uuid, source, target, stdout=asyncio.subprocess.PIPE
+    )
+    assert copying.stdout is not None
+    for _ in range(30):
+        await copying.stdout.readline()
+    copying.kill()
+    await copying.wait()
+    assert {path.name for path in (files.path / "layers").iterdir()} > before
+    await files.restart()
+    assert [disk.location for disk in await files.driver.scan(files.sr.uuid)] == [source]
+    assert {path.name for path in (files.path / "layers").iterdir()} == before
+    assert await files.content(source) == sparse_data
+    files.driver.close()
+
+
+async def test_a_finished_copy_stays(files: Files) -> None:
+    location = await files.disk(unfinished=True)
+    await files.driver.finish_disk(files.sr.uuid, location)
+    await files.restart()
+    assert [disk.location for disk in await files.driver.scan(files.sr.uuid)] == [location]
+    files.driver.close()
 
 
 async def test_srs_are_where_their_configuration_says(tmp_path: Path) -> None:

@@ -157,7 +157,10 @@ class DiskState:
 
 @dataclass(frozen=True, slots=True)
 class DiskRequest:
-    """A disk to be made. uuid: what it shall have; backends that name disks otherwise may ignore it."""
+    """A disk to be made. uuid: what it shall have; backends that name disks otherwise may ignore it.
+
+    unfinished: it is to be filled first, and must not survive a crash before :meth:`Driver.finish_disk`.
+    """
 
     uuid: str
     virtual_size: int
@@ -167,6 +170,7 @@ class DiskRequest:
     read_only: bool = False
     metadata_of_pool: str = ""
     sm_config: Mapping[str, str] = field(default_factory=dict)
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +283,10 @@ class Driver(Protocol):
 
     async def create_disk(self, sr: str, request: DiskRequest) -> DiskState:
         """Make a disk, full of zeros. Raises NO_SPACE, BAD_SIZE, BAD_KIND or VDI_CREATE_FAILED."""
+        ...
+
+    async def finish_disk(self, sr: str, location: str) -> None:
+        """Have a disk that was made unfinished stay from now on; nothing for others."""
         ...
 
     async def introduce_disk(self, sr: str, uuid: str, location: str, sm_config: Mapping[str, str]) -> DiskState:

@@ -129,8 +129,13 @@ class FileDriver:
         if kind not in ("vhd", "raw"):
             raise BackendError(driver.BAD_KIND, kind)
         details = _details(request, sm_config=dict(request.sm_config), metadata_of_pool=request.metadata_of_pool)
-        entry = DiskEntry(rounded(request.virtual_size), "", raw=kind == "raw", details=details)
+        size, raw = rounded(request.virtual_size), kind == "raw"
+        entry = DiskEntry(size, "", raw=raw, unfinished=request.unfinished, details=details)
         return await self._new_disk(sr, request.uuid, driver.VDI_CREATE_FAILED, DiskFolder.create, entry)
+
+    async def finish_disk(self, sr: str, location: str) -> None:
+        """Have a disk that was made unfinished stay from now on."""
+        await self._in_folder(sr, driver.VDI_UNAVAILABLE, _finish, location)
 
     async def introduce_disk(self, sr: str, uuid: str, location: str, sm_config: Mapping[str, str]) -> DiskState:
         """Refused: disks are found by scanning."""
@@ -302,6 +307,11 @@ def _space(folder: DiskFolder) -> RepositoryState:
 def _scan(folder: DiskFolder) -> Sequence[DiskState]:
     folder_scan.take_up_images(folder)
     return [describe(folder, uuid) for uuid in list(folder.index.disks) if not uuid.startswith(_RESET)]
+
+
+def _finish(folder: DiskFolder, location: str) -> None:
+    if folder.entry(location).unfinished:
+        folder.change(location, unfinished=False)
 
 
 def _destroy(folder: DiskFolder, location: str) -> None:

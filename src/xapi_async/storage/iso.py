@@ -116,6 +116,9 @@ class IsoDriver:
 
         return await self._threads.making(driver.VDI_CREATE_FAILED, make, lambda: path.unlink(missing_ok=True))
 
+    async def finish_disk(self, sr: str, location: str) -> None:
+        """Nothing: images that were not filled are told from others by nobody but their users."""
+
     async def introduce_disk(self, sr: str, uuid: str, location: str, sm_config: Mapping[str, str]) -> DiskState:
         """Refused: images are found by scanning."""
         _refuse()

@@ -184,6 +184,9 @@ class NominalDriver:
         known.disks[location] = _Disk(disk, raw)
         return disk
 
+    async def finish_disk(self, sr: str, location: str) -> None:
+        """Nothing: what has no record does not survive anyway."""
+
     async def introduce_disk(self, sr: str, uuid: str, location: str, sm_config: Mapping[str, str]) -> DiskState:
         """Take up a device, which is there whatever its location says."""
         known = self._sr(sr)
