@@ -10,20 +10,17 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Protocol
 
-from xapi_async.datamodel import derive
-from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.datamodel.language import NOTHING, ApiClass, Message
-from xapi_async.datamodel.types import STRING, STRING_SET, Ref
-from xapi_async.objects.entity import new_uuid
+from xapi_async.datamodel.types import STRING_SET, Ref
 from xapi_async.operations.context import Caller, Context, Handler, Handlers, Origin, Services
 from xapi_async.rpc import convert, implicit, request_id
+from xapi_async.rpc.absent import Nobody, NoTask
 from xapi_async.rpc.call import ANY, Call, Failure, Outcome, Success
-from xapi_async.rpc.roles import denied, permission_name
+from xapi_async.rpc.entries import Entry, entries
+from xapi_async.rpc.roles import denied
 from xapi_async.rpc.stats import UNKNOWN, CallStats
 from xapi_async.rpc.tasks import RunningTask, Tasks
 
@@ -32,7 +29,6 @@ log = logging.getLogger(__name__)
 ALIVE = "system.isAlive:"
 LIST_METHODS = "system.listMethods"
 EXTENSIONS = "host.call_extension"
-_TASKLESS_CLASSES = frozenset({"task", "event", "session"})
 
 
 class Sessions(Protocol):
@@ -51,84 +47,6 @@ class Audit(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Entry:
-    """What answers to a name.
-
-    read answers on the spot; handler is a coroutine function; neither: not built yet.
-    key_permissions: permissions of the map keys that have their own.
-    """
-
-    cls: type[ApiClass]
-    message: Message
-    name: str
-    permission: str
-    converters: tuple[convert.Converter, ...]
-    mandatory: int
-    read: implicit.Read | None = None
-    handler: Handler | None = None
-    key_permissions: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def is_missing(self) -> bool:
-        """Whether the message is one that is not built yet."""
-        return self.read is None and self.handler is None and not self.message.removed
-
-    @property
-    def has_task(self) -> bool:
-        """Whether its synchronous form shows a task while it runs."""
-        return self.message.has_async and self.cls.FACTS.name not in _TASKLESS_CLASSES
-
-
-class NoTask:
-    """The task of a call that shows none."""
-
-    __slots__ = ("_label", "_ref")
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._ref = ""
-
-    @property
-    def ref(self) -> str:
-        """A reference of nothing that is stored; made when it is asked for, which is seldom."""
-        if not self._ref:
-            self._ref = f"DummyRef:|{new_uuid()}|{self._label}"
-        return self._ref
-
-    async def progress(self, value: float) -> None:
-        """Nobody sees it."""
-
-    def check(self) -> None:
-        """Nobody can cancel it."""
-
-    def cancellable(self) -> _Uncancellable:
-        """Nobody can cancel it."""
-        return _Uncancellable()
-
-
-class _Uncancellable:
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(self, *exc: object) -> None:
-        return None
-
-
-class Nobody:
-    """The caller of a message that takes no session."""
-
-    session = ""
-    user_name = ""
-    user_sid = ""
-    is_superuser = False
-    is_pool = False
-
-    def may(self, permission: str) -> bool:
-        """Nothing."""
-        return False
-
-
 def _no_audit(caller: Caller, entry: Entry, params: Mapping[str, Any], error: ApiError | None) -> None:
     return None
 
@@ -137,8 +55,9 @@ class Dispatcher:
     """Answers calls.
 
     handlers: the explicit messages that are built, and implicit ones with behaviour of their own.
-    statics: implicit readers that replace the generic ones, by wire name.
-    emergency: gives the error that answers all but emergency calls, or None.
+    readers: reading messages that replace the generic ones, by wire name.
+    audit: told of every call that is more than a reading one.
+    result_types: the types of results that the datamodel does not describe, by wire name.
     """
 
     def __init__(
@@ -157,7 +76,7 @@ class Dispatcher:
         self._tasks = tasks
         self._audit = audit
         self._result_types = result_types or {}
-        self._entries = {entry.name: entry for entry in _entries(services, handlers, readers or {})}
+        self._entries = {entry.name: entry for entry in entries(services.store, handlers, readers or {})}
         self._table = _table(self._entries, self)
         self._names = tuple(self._entries)
         self.stats = CallStats()
@@ -238,17 +157,17 @@ class Dispatcher:
 
     def answer_read(self, entry: Entry) -> Callable[[Call], Outcome]:
         """The function that answers a reading message, complete with its checks."""
-        read, result_type, name = entry.read, entry.message.result, entry.name
+        read, result_type = entry.read, entry.message.result
         assert read is not None  # only reading entries come here
         expected, converters, permission = entry.mandatory + 1, entry.converters, entry.permission
         caller_of = self._sessions.caller
 
-        if len(converters) == 1 and _takes_text(entry):
+        if entry.takes_one_text:
             # Most calls there are: one parameter, which is a text.
             def answer_one(call: Call) -> Outcome:
                 params = call.params
                 if len(params) != expected:
-                    raise _count_mismatch(name, expected - 1, len(params) - 1)
+                    raise _count_mismatch(call, expected - 1, len(params) - 1)
                 session, ref = params
                 if type(ref) is not str:
                     converters[0](ref)
@@ -262,7 +181,7 @@ class Dispatcher:
         def answer(call: Call) -> Outcome:
             params = call.params
             if len(params) != expected:
-                raise _count_mismatch(name, expected - 1, len(params) - 1)
+                raise _count_mismatch(call, expected - 1, len(params) - 1)
             args = [convert_param(param) for convert_param, param in zip(converters, params[1:], strict=True)]
             caller = caller_of(_session_text(params[0]))
             if not caller.is_superuser and not caller.may(permission):
@@ -322,7 +241,9 @@ class Dispatcher:
         try:
             return await handler(Context(self._services, caller, task, call.origin), *args)
         finally:
-            if task.ref != call.task_id:  # a task that the request's headers name outlives the call
+            if task.ref == call.task_id:  # a task that the request's headers name outlives the call
+                self._tasks.detach(task)
+            else:
                 await asyncio.shield(self._tasks.forget(task))
 
     async def _start(self, entry: Entry, caller: Caller, args: list[Any], call: Call) -> Outcome:
@@ -351,9 +272,7 @@ class Dispatcher:
     def _assert_allowed(self, entry: Entry, caller: Caller, args: list[Any]) -> None:
         if not entry.message.takes_session or caller.is_superuser:
             return
-        permission = entry.permission
-        if entry.key_permissions and len(args) > 1:
-            permission = key_permission(entry.key_permissions, args[1]) or permission
+        permission = entry.permission_for(args[1]) if entry.key_permissions else entry.permission
         if not caller.may(permission):
             raise denied(permission)
 
@@ -394,27 +313,14 @@ def internal_error(name: str, bug: Exception) -> ApiError:
 _bug_numbers = itertools.count(1)
 
 
-def key_permission(key_permissions: Mapping[str, str], key: str) -> str | None:
-    """The permission of a protected map key; a declared key that ends in ``*`` is a prefix. None: not protected."""
-    for declared, permission in key_permissions.items():
-        if declared == key or (declared.endswith("*") and key.startswith(declared[:-1])):
-            return permission
-    return None
-
-
 def _session_text(session: Any) -> str:
     if type(session) is not str:
         raise ApiError("INTERNAL_ERROR", "the session is not a string")
     return session
 
 
-def _takes_text(entry: Entry) -> bool:
-    param_type = entry.message.params[0].type
-    return param_type == STRING or isinstance(param_type, Ref)
-
-
-def _count_mismatch(name: str, expected: int, received: int) -> ApiError:
-    return ApiError("MESSAGE_PARAMETER_COUNT_MISMATCH", name, expected, received)
+def _count_mismatch(call: Call, expected: int, received: int) -> ApiError:
+    return ApiError("MESSAGE_PARAMETER_COUNT_MISMATCH", call.method.removeprefix("Async."), expected, received)
 
 
 def _built(entry: Entry) -> Handler:
@@ -428,52 +334,13 @@ def _arguments(entry: Entry, call: Call) -> list[Any]:
     skip = 1 if entry.message.takes_session else 0
     received, declared = len(call.params) - skip, entry.message.params
     if received < entry.mandatory or (received > entry.mandatory and entry.mandatory == len(declared)):
-        raise _count_mismatch(call.method.removeprefix("Async."), entry.mandatory, received)
+        raise _count_mismatch(call, entry.mandatory, received)
     if entry.message.removed:
         return []
     sent = call.params[skip : skip + len(declared)]
     args = [convert_param(param) for convert_param, param in zip(entry.converters, sent, strict=False)]
     args.extend(param.default for param in declared[len(args) :])
     return args
-
-
-def _entries(services: Services, handlers: Handlers, readers: Mapping[str, implicit.Read]) -> Iterator[Entry]:
-    for cls in CLASSES:
-        for message in derive.messages(cls):
-            yield _entry(services, cls, message, handlers, readers)
-
-
-def _entry(
-    services: Services,
-    cls: type[ApiClass],
-    message: Message,
-    handlers: Handlers,
-    readers: Mapping[str, implicit.Read],
-) -> Entry:
-    name = f"{cls.FACTS.name}.{message.name}"
-    is_constructor = message.kind == "implicit" and message.name == "create"
-    permission = permission_name(cls.FACTS.name, message.name)
-    entry = Entry(
-        cls=cls,
-        message=message,
-        name=name,
-        permission=permission,
-        converters=(convert.constructor(cls),)
-        if is_constructor
-        else tuple(convert.converter(param.type) for param in message.params),
-        mandatory=sum(param.default is NOTHING for param in message.params),
-        key_permissions={key: f"{permission}/key:{key.lower()}" for key in message.map_key_roles},
-    )
-    if message.removed:
-        return entry
-    if name in readers:
-        entry.read = readers[name]
-    elif name in handlers:
-        entry.handler = handlers[name]
-    elif message.kind != "explicit":
-        entry.read = implicit.reader(services.store, cls, message)
-        entry.handler = implicit.writer(cls, message)
-    return entry
 
 
 def _table(
@@ -489,6 +356,5 @@ def _table(
             answer = dispatcher.answer_handled(entry, is_async=False)
         for spelling in (name, name.replace(".", "_", 1)):
             table[spelling] = answer
-            if entry.message.takes_session:
-                table[f"Async.{spelling}"] = dispatcher.answer_handled(entry, is_async=True)
+            table[f"Async.{spelling}"] = dispatcher.answer_handled(entry, is_async=True)
     return table

@@ -19,7 +19,7 @@ from xapi_async.objects.history import Change
 from xapi_async.objects.store import Store
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.rpc.call import Event, EventBatch
-from xapi_async.rpc.subscriptions import EVENT_CLASSES, Subscription, parse
+from xapi_async.rpc.subscriptions import Subscription, parse
 
 TOKEN_DIGITS = 20
 
@@ -90,7 +90,7 @@ class Token:
 class _Group:
     """Callers waiting for the same subscription."""
 
-    __slots__ = ("batches", "subscription", "timer", "waiters")
+    __slots__ = ("subscription", "timer", "waiters")
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
@@ -99,7 +99,7 @@ class _Group:
 
 
 class Events:
-    """Answers event.from and event.inject."""
+    """Answers event.from and event.inject. wake_ups: how often a waiting caller was woken by a change."""
 
     def __init__(self, store: Store, messages: Messages, sessions: LogoutHook, settings: EventSettings) -> None:
         self._store = store
@@ -114,6 +114,7 @@ class Events:
         self._batches: dict[tuple[Subscription, int, int], EventBatch] = {}
         self._batches_generation = (-1, -1)
         self._is_released = False
+        self.wake_ups = 0
         store.listen(self._on_commit)
         messages.listen(self._on_messages)
 
@@ -142,13 +143,15 @@ class Events:
         deadline = loop.time() + min(seconds, _LONGEST)
         while not batch.events and not self._is_released:
             left = deadline - loop.time()
-            if left <= 0 or not await self._changed(ctx.caller.session, subscription, left):
+            if left <= 0:
                 break
+            await self._changed(ctx.caller.session, subscription, left)
+            # Also after the time-out: other classes may have changed, and the counts must be those of now.
             batch = self._batch(subscription, generation, message_generation)
         return batch
 
-    async def _changed(self, session: str, subscription: Subscription, seconds: float) -> bool:
-        """Wait for a change of what is subscribed to; whether there was one in that time."""
+    async def _changed(self, session: str, subscription: Subscription, seconds: float) -> None:
+        """Wait for a change of what is subscribed to, but no longer than that."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         group = self._join(subscription, future)
@@ -164,13 +167,11 @@ class Events:
         try:
             await future
         finally:
-            timed_out = loop.time() >= timer.when()
             timer.cancel()
             unhook()
             self._leave(group, future)
         if ended:
             raise ApiError("SESSION_INVALID", session)
-        return not timed_out
 
     def _join(self, subscription: Subscription, future: asyncio.Future[None]) -> _Group:
         group = self._groups.get(subscription)
@@ -219,9 +220,9 @@ class Events:
             loop = asyncio.get_running_loop()
             group.timer = loop.call_later(self._settings.gather_seconds, self._wake, group)
 
-    @staticmethod
-    def _wake(group: _Group) -> None:
+    def _wake(self, group: _Group) -> None:
         group.timer = None
+        self.wake_ups += len(group.waiters)
         for future in tuple(group.waiters):
             _resolve(future)
 
@@ -290,8 +291,8 @@ class Events:
 
     async def _inject(self, ctx: Context, class_name: str, ref: str) -> str:
         cls = BY_NAME.get(class_name)
-        # Roles are objects that never change, so nothing can be told of them.
-        if cls is None or cls not in EVENT_CLASSES.values() or cls is Role or self._store.find(cls, ref) is None:
+        # Roles are not stored: they are the same on every server and never change.
+        if cls is None or cls is Role or self._store.find(cls, ref) is None:
             raise ApiError("HANDLE_INVALID", class_name, ref)
         async with self._store.transaction() as tx:
             tx.touch(tx.get(cls, ref))

@@ -14,8 +14,10 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass, Field, Message
 from xapi_async.datamodel.types import NULL_REF, Map, Ref, Set
 from xapi_async.objects.query import compile_query
-from xapi_async.objects.relations import COMPUTED
+from xapi_async.objects.reader import Reader
+from xapi_async.objects.relations import COMPUTED, FORWARD
 from xapi_async.objects.store import Store
+from xapi_async.objects.stored_names import stored_name
 from xapi_async.operations.context import Context, Handler
 from xapi_async.rpc.convert import stored
 
@@ -112,15 +114,16 @@ def _setter(cls: type[ApiClass], field: Field[Any]) -> Handler:
 
 def _adder(cls: type[ApiClass], field: Field[Any]) -> Handler:
     name, wire_class = field.name, cls.FACTS.name
-    # The API names a field in this error as it is stored, with its namespaces.
     if isinstance(field.type, Map):
+        # The API names a field in this error as it is stored, with its namespaces.
+        named = stored_name(cls, name)
 
         async def add_to(ctx: Context, ref: str, key: Any, value: Any) -> None:
             async with ctx.store.transaction() as tx:
                 target = tx.get(cls, ref)
                 current = getattr(target, name)
                 if key in current:
-                    raise ApiError("MAP_DUPLICATE_KEY", wire_class, name, ref, key)
+                    raise ApiError("MAP_DUPLICATE_KEY", wire_class, named, ref, key)
                 tx.set(target, **{name: {key: value, **current}})
 
         return add_to
@@ -170,29 +173,40 @@ def _destroy(cls: type[ApiClass]) -> Handler:
     async def destroy(ctx: Context, ref: str) -> None:
         async with ctx.store.transaction() as tx:
             target = tx.get(cls, ref)
-            referrer = find_referrer(ctx.store, cls, ref)
+            referrer = find_referrer(tx.view, cls, ref)
             if referrer is not None:
-                raise ApiError("OPERATION_NOT_ALLOWED", f"{referrer} still refers to this {cls.FACTS.name}")
+                raise _in_use(cls, referrer)
             tx.delete(target)
 
     return destroy
 
 
+def _in_use(cls: type[ApiClass], referrer: str) -> ApiError:
+    code = IN_USE.get(cls.FACTS.name)
+    if code is not None:
+        return ApiError(code)
+    return ApiError("OPERATION_NOT_ALLOWED", f"{referrer} still refers to this {cls.FACTS.name}")
+
+
+IN_USE: Mapping[str, str] = {"VMSS": "VMSS_HAS_VM"}
+"""The API's own errors, without parameters, for objects that others refer to."""
+
 _OBJECT_WRITERS: dict[str, Callable[[type[ApiClass]], Handler]] = {"create": _create, "destroy": _destroy}
 
 
-def find_referrer(store: Store, cls: type[ApiClass], ref: str) -> str | None:
+def find_referrer(reader: Reader, cls: type[ApiClass], ref: str) -> str | None:
     """Who still refers to an object, as ``class reference (field)``; None where nobody does.
 
-    Sets computed from the object's own references do not count: they go with it.
+    Sets that follow from the object's own references do not count: they go with it. Nor do objects
+    that a restart forgets, as nothing of them needs it.
     """
     if ref == NULL_REF:
         return None
     for other, names in _REFERRING_FIELDS.get(cls.FACTS.name, {}).items():
-        for entity in store.all(other):
+        for entity in reader.all(other):
             for name in names:
                 value = getattr(entity, name)
-                if (ref in value) if isinstance(value, tuple) else value == ref:
+                if (ref in value) if isinstance(value, tuple) else value == ref and entity.ref != ref:
                     return f"{other.FACTS.name} {entity.ref} ({name})"
     return None
 
@@ -204,7 +218,9 @@ def _referring_fields() -> dict[str, dict[type[ApiClass], list[str]]]:
             continue
         for field in cls.FIELDS.values():
             target = field.type.item if isinstance(field.type, Set) else field.type
-            if isinstance(target, Ref) and field.name not in COMPUTED[cls]:
+            end = FORWARD[cls].get(field.name)
+            follows = field.name in COMPUTED[cls] or (end is not None and end.many_to_many)
+            if isinstance(target, Ref) and not follows:
                 found.setdefault(target.cls, {}).setdefault(cls, []).append(field.name)
     return found
 

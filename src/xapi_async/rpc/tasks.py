@@ -139,8 +139,8 @@ class Tasks:
     # For the dispatcher and transfers
 
     async def begin(self, name: str, caller: Caller, call: Call) -> RunningTask:
-        """Make the task of a call, or take the one its headers name."""
-        if call.task_id is not None and self._store.find(TaskClass, call.task_id) is not None:
+        """Make the task of a call, or take the one its headers name, if the caller may act on it."""
+        if call.task_id is not None and self._is_there_for(caller, call.task_id):
             ref = call.task_id
         else:
             other_config = {f"http:{key.lower()}": value for key, value in call.task_other_config.items()}
@@ -158,6 +158,15 @@ class Tasks:
         ref = await self._create(name, "", above.session if above else "", parent, {})
         child = self._running[ref] = RunningTask(self, ref, watch)
         return child
+
+    @asynccontextmanager
+    async def own(self, name: str) -> AsyncIterator[RunningTask]:
+        """A task of the server itself, gone with the body."""
+        task = self.attach(await self._create(name, "", "", NULL_REF, {}))
+        try:
+            yield task
+        finally:
+            await asyncio.shield(self.forget(task))
 
     async def succeed(self, task: RunningTask, result_type: ApiType[Any], value: Any) -> None:
         """End a task with a value."""
@@ -186,6 +195,10 @@ class Tasks:
         running = self._running.get(ref)
         if running is not None:
             running.cancel()
+
+    def detach(self, task: RunningTask) -> None:
+        """Take away the work behind a task that goes on without it."""
+        self._running.pop(task.ref, None)
 
     async def forget(self, task: RunningTask) -> None:
         """Remove the task of a synchronous call that has ended."""
@@ -260,13 +273,17 @@ class Tasks:
             tx.set(tx.get(TaskClass, self_ref), status=value)
 
     def _assert_may_act(self, caller: Caller, ref: str) -> None:
+        if not self._may_act(caller, ref):
+            raise denied(DESTROY_ANY)
+
+    def _may_act(self, caller: Caller, ref: str) -> bool:
         """Tasks of the same user may be acted on; others only with a permission of its own."""
         task = self._store.find(TaskClass, ref)
         owner = self._store.find(Session, task.session) if task is not None else None
-        if owner is not None and owner.auth_user_sid == caller.user_sid:
-            return
-        if not caller.may(DESTROY_ANY):
-            raise denied(DESTROY_ANY)
+        return (owner is not None and owner.auth_user_sid == caller.user_sid) or caller.may(DESTROY_ANY)
+
+    def _is_there_for(self, caller: Caller, ref: str) -> bool:
+        return self._store.find(TaskClass, ref) is not None and self._may_act(caller, ref)
 
     # Expiry
 
@@ -284,7 +301,7 @@ class Tasks:
         left = [task for task in tasks if task.ref not in over]
         finished = sorted((task for task in left if task.status in FINISHED), key=lambda task: task.finished)
         over.update(task.ref for task in finished[: max(0, len(left) - self._settings.kept)])
-        self._last_progress = {task.ref: task.progress for task in left}
+        self._last_progress = {task.ref: task.progress for task in left if self._is_old(task, now)}
         async with self._store.transaction() as tx:
             for ref in over:
                 found = tx.find(TaskClass, ref)
@@ -295,5 +312,8 @@ class Tasks:
         if task.status in FINISHED:
             ended = from_api_time(task.finished)
             return "destroy" in task.current_operations.values() or now - ended > self._settings.finished_seconds
-        stalled = task.progress <= self._last_progress.get(task.ref, -1.0)
-        return stalled and now - from_api_time(task.created) > self._settings.pending_seconds
+        # Only a pass that has seen it old before can say that it stands still.
+        return self._is_old(task, now) and task.progress <= self._last_progress.get(task.ref, -1.0)
+
+    def _is_old(self, task: TaskClass, now: float) -> bool:
+        return task.status not in FINISHED and now - from_api_time(task.created) > self._settings.pending_seconds
