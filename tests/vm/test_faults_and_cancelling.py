@@ -1,0 +1,176 @@
+"""What is left when work on a VM is cancelled, or its host fails at it, at whatever point."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support import FakeTask
+from tests.vm.world import World, world
+from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.vbd import VBD
+from xapi_async.datamodel.classes.vdi import VDI
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.types import NULL_REF
+from xapi_async.hypervisor.durations import Duration
+from xapi_async.hypervisor.faults import Fault, parse
+from xapi_async.hypervisor.settings import SimulatorSettings
+from xapi_async.operations.context import Context
+from xapi_async.operations.vm import messages
+
+
+class CancelledAt(FakeTask):
+    """A task that is cancelled when its progress is told for the n-th time."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+
+    @asynccontextmanager
+    async def cancellable(self) -> AsyncIterator[None]:
+        self.check()
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise ApiError("TASK_CANCELLED", self.ref) from None
+        self.check()
+
+    async def progress(self, value: float) -> None:
+        await super().progress(value)
+        if len(self.reached) == self.step:
+            self.cancelled = True
+            raise asyncio.CancelledError
+
+
+SLOW = SimulatorSettings(
+    build_seconds=Duration(5), shutdown_seconds=Duration(5), suspend_seconds=Duration(5), resume_seconds=Duration(5)
+)
+
+
+def is_whole(pool: World, vm: str) -> bool:
+    """Whether the records of a VM agree with each other and with its domain."""
+    record = pool.get(vm)
+    domain = pool.simulator.domain(record.uuid)
+    is_live = record.power_state in ("Running", "Paused")
+    attached = [pool.store.get(VBD, ref).currently_attached for ref in record.VBDs]
+    return (
+        (domain is not None) == is_live
+        and (record.resident_on != NULL_REF) == is_live
+        and (record.domid == (domain.domid if domain else -1))
+        and all(state == (record.power_state != "Halted") for state in attached)
+        and record.scheduled_to_be_resident_on == NULL_REF
+        and not record.current_operations
+        and not any(pool.store.get(VBD, ref).current_operations for ref in record.VBDs)
+        and not any(pool.store.get(Host, ref).current_operations for ref in pool.hosts)
+        and (record.suspend_VDI != NULL_REF) == (record.power_state == "Suspended")
+    )
+
+
+@pytest.mark.parametrize("step", [1, 4, 9, 11])
+@pytest.mark.parametrize("message", ["VM.start", "VM.clean_shutdown", "VM.clean_reboot", "VM.hard_reboot"])
+async def test_cancelling_at_any_step_leaves_all_whole(message: str, step: int) -> None:
+    async with world(settings=SLOW) as pool:
+        vm = await pool.vm()
+        await pool.disk(vm)
+        args = (vm, False, False) if message == "VM.start" else (vm,)
+        if message != "VM.start":
+            await pool.start(vm)
+        before = pool.context()
+        ctx = Context(before.services, before.caller, CancelledAt(step))
+        with pytest.raises(ApiError) as raised:
+            await messages.HANDLERS[message](ctx, *args)
+        assert raised.value.description == ["TASK_CANCELLED", ctx.task.ref]
+        await pool.settle()
+        assert is_whole(pool, vm)
+
+
+@pytest.mark.parametrize("operation", ["start", "unpause"])
+async def test_a_start_that_fails_can_be_tried_again(pool: World, operation: str) -> None:
+    vm = await pool.vm()
+    await pool.disk(vm)
+    pool.simulator.faults.add(Fault(operation, "SR_BACKEND_FAILURE_46", ("", "disk gone", ""), times=2))
+    for _ in range(2):
+        with pytest.raises(ApiError) as raised:
+            await pool.start(vm)
+        assert raised.value.description == ["SR_BACKEND_FAILURE_46", "", "disk gone", ""]
+        assert is_whole(pool, vm)
+    await pool.start(vm)
+    assert is_whole(pool, vm)
+
+
+async def test_a_host_that_dies_while_it_builds(pool: World) -> None:
+    vm = await pool.vm(affinity=pool.hosts[1])
+    host = pool.store.get(Host, pool.hosts[1])
+    pool.simulator.kill_host(host.uuid)  # and nobody has noticed yet
+    with pytest.raises(ApiError) as raised:
+        await pool.start(vm)
+    assert raised.value.description == ["CANNOT_CONTACT_HOST", host.ref]
+    assert is_whole(pool, vm)
+
+
+async def test_many_vms_through_many_faults() -> None:
+    """Whatever fails, whenever: each VM's records stay in agreement with its domain."""
+    settings = SimulatorSettings(
+        faults=tuple(
+            f"{operation}: VDI_IO_ERROR trouble @ 0.3"
+            for operation in ("start", "unpause", "pause", "shut_down", "reboot", "suspend", "resume", "destroy")
+        ),
+        shutdowns_per_hour=0.5,
+        seed=7,
+    )
+    rng = random.Random(5)
+    async with world(settings=settings, hosts=3) as pool:
+        vms = [await pool.vm(actions_after_shutdown=rng.choice(["destroy", "restart"])) for _ in range(6)]
+        for vm in vms:
+            await pool.disk(vm)
+        moves: list[Callable[[str], Awaitable[None]]] = [
+            lambda vm: pool.call("VM.start", vm, rng.random() < 0.3, False),
+            lambda vm: pool.call("VM.resume", vm, False, False),
+            *(
+                lambda vm, name=name: pool.call(f"VM.{name}", vm)  # type: ignore[misc]
+                for name in ("pause", "unpause", "clean_shutdown", "hard_shutdown", "clean_reboot", "suspend")
+            ),
+        ]
+
+        refusals: list[str] = []
+
+        async def play(vm: str) -> None:
+            for _ in range(40):
+                try:
+                    await rng.choice(moves)(vm)
+                except ApiError as error:
+                    refusals.append(error.code)
+
+        await asyncio.gather(*map(play, vms))
+        assert set(refusals) == {"VM_BAD_POWER_STATE", "VDI_IO_ERROR"}
+        pool.simulator.faults.clear()
+        await pool.settle()
+        for vm in vms:
+            ended = pool.simulator.domain(pool.get(vm).uuid)
+            assert is_whole(pool, vm), (pool.get(vm).values(), ended)
+        images = [vdi.ref for vdi in pool.store.all(VDI) if vdi.type == "suspend"]
+        assert sorted(images) == sorted(pool.get(vm).suspend_VDI for vm in vms if pool.state(vm) == "Suspended")
+
+
+def test_faults_of_the_settings() -> None:
+    assert parse("start: BOOTLOADER_FAILED {vm} broken @ 0.1") == Fault(
+        "start", "BOOTLOADER_FAILED", ("{vm}", "broken"), 0.1
+    )
+    for text in ("start", "dance: VDI_IO_ERROR", "start: VDI_IO_ERROR @ 2", "start: ?"):
+        with pytest.raises(ValueError, match=r"."):
+            parse(text)
+
+
+def test_durations() -> None:
+    rng = random.Random(1)
+    assert Duration("3").sample(rng) == 3
+    assert 2 <= Duration("2..5").sample(rng) <= 5
+    assert Duration("normal 0.1 5").sample(rng) >= 0
+    assert Duration("exponential 3").sample(rng) >= 0
+    for text in ("soon", "-1", "normal 3", "2..", ""):
+        with pytest.raises(ValueError, match=r"."):
+            Duration(text)
