@@ -159,7 +159,7 @@ def _core(config: Config, database: Database, services: Services, access: Access
     tasks = Tasks(store, clock, config.section(TaskSettings), xmlrpc.value_encoder(), lambda: _master(store))
     event_settings: EventSettings = config.section(EventSettings)
     events = Events(store, messages, access.sessions, event_settings)
-    queue = EventQueue(store, clock, access.sessions, event_settings)
+    queue = EventQueue(store, messages, clock, access.sessions, event_settings)
     dispatcher = Dispatcher(
         services,
         access.sessions,

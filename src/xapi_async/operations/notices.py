@@ -80,7 +80,7 @@ class Messages:
         self._settings = settings
         self._by_ref: dict[str, tuple[int, Notice]] = {}  # oldest first, with the generation of creation
         self._by_uuid: dict[str, str] = {}
-        self._removals: deque[tuple[int, str]] = deque(maxlen=settings.removals_kept)
+        self._removals: deque[tuple[int, Notice]] = deque(maxlen=settings.removals_kept)
         self._listeners: list[Callable[[], None]] = []
         self._pending: list[_Change] = []
         self._lock = asyncio.Lock()
@@ -126,7 +126,14 @@ class Messages:
 
     def removed_since(self, generation: int) -> Sequence[tuple[int, str]]:
         """The newest removals after a generation: the removal's generation and the reference."""
-        return [removal for removal in self._removals if removal[0] > generation]
+        return [(removed, notice.ref) for removed, notice in self._removals if removed > generation]
+
+    def changes_since(self, generation: int) -> Sequence[tuple[str, str, Mapping[str, Any]]]:
+        """What came and went after a generation, in order: ``add`` or ``del``, the reference and the record."""
+        found = [(created, "add", notice) for created, notice in self._by_ref.values() if created > generation]
+        found += [(removed, "del", notice) for removed, notice in self._removals if removed > generation]
+        found.sort(key=lambda change: change[0])
+        return [(operation, notice.ref, notice.record) for _, operation, notice in found]
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have a function called after each change; gives the way to stop that."""
@@ -216,5 +223,5 @@ class Messages:
             self._by_uuid[notice.uuid] = notice.ref
         elif self._by_ref.pop(notice.ref, None) is not None:
             del self._by_uuid[notice.uuid]
-            self._removals.append((generation, notice.ref))
+            self._removals.append((generation, notice))
         change.done = True

@@ -55,6 +55,10 @@ class Messages(Protocol):
         """Messages removed after a generation: the removal's generation and the reference."""
         ...
 
+    def changes_since(self, generation: int) -> Sequence[tuple[str, str, Mapping[str, Any]]]:
+        """What came and went after a generation, in order: the operation, the reference and the record."""
+        ...
+
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have a function called after each change; gives the way to stop that."""
         ...

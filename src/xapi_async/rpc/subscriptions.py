@@ -24,7 +24,7 @@ class Subscription:
 
     def wants(self, cls: type[ApiClass], ref: str) -> bool:
         """Whether a change of this object is asked for."""
-        return cls in self.classes or (cls, ref) in self.objects
+        return cls in self.classes or (cls, ref) in self.objects or (self.messages and cls is PoolMessage)
 
 
 def parse(elements: Iterable[str]) -> Subscription:
