@@ -164,23 +164,19 @@ class Site:
         return await self.files.content(self.services.store.get(VDI, ref).location)
 
     def disk_services(self) -> DiskServices:
-        return DiskServices(self._attached, self._opened, self._create, self._destroy, lambda ctx, sr: self.address)
+        return DiskServices(self._plugged, self._create, self._destroy, lambda ctx, sr: self.address)
 
     @asynccontextmanager
-    async def _attached(self, ctx: Context, vdi: str, mode: str) -> AsyncIterator[None]:
+    async def _plugged(self, ctx: Context, vdi: str, mode: str) -> AsyncIterator[Any]:
         if self.refusal is not None:
             raise self.refusal
         self.attached.append((vdi, mode))
+        location = ctx.store.get(VDI, vdi).location
         try:
-            yield
+            async with self.files.driver.opened(self.files.sr.uuid, location, writable=mode == "RW") as image:
+                yield image
         finally:
             self.attached.remove((vdi, mode))
-
-    @asynccontextmanager
-    async def _opened(self, ctx: Context, vdi: str, writable: bool) -> AsyncIterator[Any]:
-        location = ctx.store.get(VDI, vdi).location
-        async with self.files.driver.opened(self.files.sr.uuid, location, writable=writable) as image:
-            yield image
 
     async def _create(self, ctx: Context, sr: str, size: int) -> str:
         return await self.vdi(size)

@@ -11,21 +11,19 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context
 from xapi_async.storage.driver import Image
 
-Attached = Callable[[Context, str, str], AbstractAsyncContextManager[None]]
-"""Has a disk attached to a control domain meanwhile: context, VDI, mode (``RO`` or ``RW``). Raises ApiError."""
+Plugged = Callable[[Context, str, str], AbstractAsyncContextManager[Image]]
+"""Has a disk attached to a control domain, and open: by context, VDI and mode (``RO`` or ``RW``). Raises ApiError."""
 
 
 @dataclass(frozen=True)
 class DiskServices:
-    """attached: see :data:`Attached`. opened: what a disk holds, by context, VDI and whether it is
-    to be written; raises ApiError.
+    """plugged: see :data:`Plugged`. elsewhere: the address of a host that sees an SR, None where this one does.
 
     create: makes a disk for an upload, by context, SR and size in bytes, and gives its reference.
-    destroy: removes that again. elsewhere: the address of a host that sees an SR, None where this one does.
+    destroy: removes that again.
     """
 
-    attached: Attached
-    opened: Callable[[Context, str, bool], AbstractAsyncContextManager[Image]]
+    plugged: Plugged
     create: Callable[[Context, str, int], Awaitable[str]]
     destroy: Callable[[Context, str], Awaitable[None]]
     elsewhere: Callable[[Context, str], str | None]

@@ -40,10 +40,7 @@ class DiskExports:
         try:
             async with self._contexts(sessions[0]) as ctx:
                 vdi = find_vdi(ctx, parts.path.removeprefix("/"))
-                async with (
-                    self._services.attached(ctx, vdi.ref, "RO"),
-                    self._services.opened(ctx, vdi.ref, False) as image,
-                ):
+                async with self._services.plugged(ctx, vdi.ref, "RO") as image:
                     opening = True
                     yield image
         except (ApiError, BackendError) as error:

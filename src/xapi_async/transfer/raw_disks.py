@@ -48,8 +48,7 @@ async def _export(access: Access, services: DiskServices, request: web.BaseReque
         kind = _format(request)
         vdi = find_vdi(ctx, name)
         redirect(request, services.elsewhere(ctx, vdi.SR))
-        await held.enter_async_context(services.attached(ctx, vdi.ref, "RO"))
-        image = await held.enter_async_context(services.opened(ctx, vdi.ref, False))
+        image = await held.enter_async_context(services.plugged(ctx, vdi.ref, "RO"))
         pieces, length = await _pieces(ctx, vdi, image, kind, parameter(request, "base"))
         response = UntilClose(
             {
@@ -122,9 +121,7 @@ async def _receive(services: DiskServices, request: web.BaseRequest, ctx: Contex
             ref = await services.create(ctx, sr.ref, length)
             held.push_async_callback(services.destroy, ctx, ref)
             vdi = ctx.store.get(VDI, ref)
-        async with AsyncExitStack() as open_disk:
-            await open_disk.enter_async_context(services.attached(ctx, vdi.ref, "RW"))
-            disk = await open_disk.enter_async_context(services.opened(ctx, vdi.ref, True))
+        async with services.plugged(ctx, vdi.ref, "RW") as disk:
             ended.response = await _begin(request, ctx)
             # A client that declares more than the disk can take does not know where its data ends.
             body = Body(request, may_break_off=kind == "vhd" or length is None or length > disk.size)
