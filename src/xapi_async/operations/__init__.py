@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from xapi_async.objects.transaction import Transaction
-from xapi_async.operations import blob, networking, secret, subject
+from xapi_async.operations import blob, networking, secret, subject, vm_appliance, vmss, vmss_running
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.devices import messages as devices
 from xapi_async.operations.devices.vusb import RULES as VUSB_RULES
@@ -31,12 +31,14 @@ def handlers() -> Handlers:
         **secret.HANDLERS,
         **subject.HANDLERS,
         **vm_copies.HANDLERS,
+        **vm_appliance.HANDLERS,
+        **vmss.HANDLERS,
     }
 
 
 def background() -> tuple[Background, ...]:
     """All work that goes on as long as the server runs."""
-    return (*networking.BACKGROUND, *devices.BACKGROUND, *vms.BACKGROUND)
+    return (*networking.BACKGROUND, *devices.BACKGROUND, *vms.BACKGROUND, *vmss_running.BACKGROUND)
 
 
 def rules() -> tuple[Rules[Any], ...]:

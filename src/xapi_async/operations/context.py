@@ -30,8 +30,12 @@ class Services:
     messages: Messages | None = None
     cancel_task: Callable[[str], None] = lambda ref: None
     """Has the work of a task stop where it can; no error where the task is over."""
+    own_task: Callable[[str], AbstractAsyncContextManager[Task]] | None = None
+    """Makes a task, with that label, for what the server does without being asked; gone with the body."""
     waiters: int = 0
     """Calls that wait for operations of others to end."""
+    running_schedules: set[str] = field(default_factory=set)
+    """The snapshot schedules that are being run now."""
 
 
 @dataclass(frozen=True, slots=True)

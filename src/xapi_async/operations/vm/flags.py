@@ -28,6 +28,8 @@ from xapi_async.operations.vm.features import require_feature, the_pool
 from xapi_async.operations.vm.preparing import raise_hardware_platform
 from xapi_async.operations.vm.rule_tables import QUIESCE_FEATURES
 from xapi_async.operations.vm.rules import RULES, bad_power_state, refresh
+from xapi_async.operations.vm_appliance_rules import refresh_appliance
+from xapi_async.operations.vm_appliance_rules import refresh_appliance
 
 RESTART_PRIORITIES = ("restart", "best-effort", "")
 
@@ -157,8 +159,12 @@ async def set_appliance(ctx: Context, self: str, value: str) -> None:
         vm = tx.get(VM, self)
         if vm.is_control_domain or vm.is_a_template or vm.is_a_snapshot:
             raise ApiError("OPERATION_NOT_ALLOWED", "only ordinary VMs can be in an appliance")
+        before = vm.appliance
+        before = vm.appliance
         tx.set(vm, appliance=value)
         refresh(tx, self)
+        refresh_appliance(tx, before)
+        refresh_appliance(tx, before)
 
 
 async def set_protection_policy(ctx: Context, self: str, value: str) -> None:
@@ -184,9 +190,16 @@ def _require_schedulable(reader: Reader, vm: VM, schedule: VMSS) -> None:
         raise ApiError("INVALID_VALUE", schedule.ref)
     if vm.is_a_template:
         raise ApiError("VM_IS_TEMPLATE", vm.ref)
-    if schedule.type != "snapshot_with_quiesce":
-        return
-    require_feature(reader, "VSS")
+    if schedule.type == "snapshot_with_quiesce":
+        require_feature(reader, "VSS")
+        require_quiesce(reader, vm)
+
+
+def require_quiesce(reader: Reader, vm: VM) -> None:
+    """Raise why the disks of a VM cannot be brought to rest by its guest.
+
+    It is VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION [] or VM_SNAPSHOT_WITH_QUIESCE_NOT_SUPPORTED [VM].
+    """
     if any(_is_reset(vdi) for vdi in vdis_of(reader, vm)):
         raise ApiError("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")
     guest = guest_metrics(reader, vm)

@@ -63,7 +63,7 @@ _KEPT = tuple(name for name in STORED if name not in RESET and name != "uuid")
 
 def copied_values(vm: VM, new_name: str, rng: random.Random, *, is_snapshot: bool) -> dict[str, Any]:
     """What a copy of a VM starts with, but for what depends on devices and disks."""
-    values = {name: getattr(vm, name) for name in _KEPT} | RESET
+    values: dict[str, Any] = {**{name: getattr(vm, name) for name in _KEPT}, **RESET}
     values["name_label"] = new_name
     values["is_a_template"] = is_snapshot or vm.is_a_template
     values["other_config"] = _other_config(vm, is_snapshot=is_snapshot)

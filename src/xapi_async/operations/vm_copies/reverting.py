@@ -110,7 +110,7 @@ async def _target(ctx: Context, snapshot: str) -> str:
 
 def _make_again(tx: Transaction, snapshot: VM, remembered: Mapping[str, Any]) -> str:
     lost = snapshot.snapshot_of
-    values = {name: getattr(snapshot, name) for name in STORED} | RESET | {"tags": snapshot.tags}
+    values: dict[str, Any] = {**{name: getattr(snapshot, name) for name in STORED}, **RESET, "tags": snapshot.tags}
     values |= {name: value for name, value in remembered.items() if name not in UNTOUCHED}
     metrics = tx.create(VMMetrics, VCPUs_utilisation={0: 0.0}).ref
     values |= {"uuid": remembered["uuid"], "ha_always_run": False, "metrics": metrics}
