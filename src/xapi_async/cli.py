@@ -101,9 +101,9 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from xapi_async.server import run
+    from xapi_async.running import run
 
-    return run(load_config(args))
+    return run(lambda: load_config(args))
 
 
 def _model(args: argparse.Namespace) -> int:

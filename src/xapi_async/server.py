@@ -1,26 +1,19 @@
-"""The server: where everything is put together, runs, and is taken apart again."""
+"""The server: where everything is put together, and taken apart again. :mod:`xapi_async.running` gives it its life."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import random
-import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-import uvloop
 from aiohttp import web
 
 from xapi_async import __version__, operations
-from xapi_async.config import Config, ConfigError, load
+from xapi_async.config import Config, load
 from xapi_async.datamodel.classes import Pool
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.settings import SimulatorSettings
@@ -28,13 +21,13 @@ from xapi_async.hypervisor.simulated import SimulatedHypervisor
 from xapi_async.inventory.pool import populate
 from xapi_async.inventory.settings import InventorySettings
 from xapi_async.inventory.start import refresh_pool
-from xapi_async.logs import set_up_logging
 from xapi_async.network.settings import NetworkSettings
 from xapi_async.network.simulated import SimulatedNetwork
 from xapi_async.objects.clock import SystemClock
 from xapi_async.objects.database import Database, open_database
 from xapi_async.objects.settings import StoreSettings
 from xapi_async.objects.store import Store
+from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.notices import Messages, MessageSettings
 from xapi_async.rpc.access import Access, open_access
@@ -48,12 +41,8 @@ from xapi_async.rpc.settings import AccessSettings, AuditSettings
 from xapi_async.rpc.tasks import Tasks, TaskSettings
 from xapi_async.settings import ServerSettings
 from xapi_async.wire import reference, xmlrpc
-from xapi_async.wire.app import Bound, Listener, LocalListener, serve
 from xapi_async.wire.routing import Routes
 from xapi_async.wire.settings import WireSettings
-from xapi_async.wire.tls import self_signed, server_context
-
-log = logging.getLogger(__name__)
 
 SECTIONS: Mapping[str, type[Any]] = {
     "server": ServerSettings,
@@ -68,6 +57,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "inventory": InventorySettings,
     "simulator": SimulatorSettings,
     "network": NetworkSettings,
+    "observability": ObservabilitySettings,
 }
 """Every section of the settings and the dataclass that declares it."""
 
@@ -84,15 +74,8 @@ class Core:
     access: Access
     dispatcher: Dispatcher
     events: Events
+    queue: EventQueue
     background: tuple[Work, ...]
-
-
-def run(config: Config) -> int:
-    """Run the server until it is told to stop, and give the exit status."""
-    settings: ServerSettings = config.section(ServerSettings)
-    set_up_logging(settings.log_level, settings.log_format)
-    uvloop.run(_serve(config))
-    return 0
 
 
 def missing_messages() -> list[str]:
@@ -157,6 +140,8 @@ def _core(config: Config, database: Database, services: Services, access: Access
     store, clock = services.store, services.clock
     audit = AuditLog(store, clock, config.section(AuditSettings))
     tasks = Tasks(store, clock, config.section(TaskSettings), xmlrpc.value_encoder(), lambda: _master(store))
+    services.own_task = tasks.own
+    services.cancel_task = tasks.cancel
     event_settings: EventSettings = config.section(EventSettings)
     events = Events(store, messages, access.sessions, event_settings)
     queue = EventQueue(store, messages, clock, access.sessions, event_settings)
@@ -177,7 +162,7 @@ def _core(config: Config, database: Database, services: Services, access: Access
     )
     background: list[Work] = [access.run, tasks.run, queue.run, messages.run, audit.run, services.hypervisor.run]
     background += [_bound(work, services) for work in operations.background()]
-    return Core(config, database, services, access, dispatcher, events, tuple(background))
+    return Core(config, database, services, access, dispatcher, events, queue, tuple(background))
 
 
 def _bound(work: Background, services: Services) -> Work:
@@ -188,70 +173,11 @@ def _master(store: Store) -> str:
     return next((pool.master for pool in store.all(Pool)), NULL_REF)
 
 
-# Running
+# Pages
 
 
-async def _serve(config: Config) -> None:
-    settings: ServerSettings = config.section(ServerSettings)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with assembled(config) as core:
-        if core.access.made_password is not None:
-            _tell_password(core.access.made_password)
-        async with asyncio.TaskGroup() as group:
-            background = [group.create_task(_for_ever(work)) for work in core.background]
-            listeners = await asyncio.to_thread(_listeners, settings)
-            async with serve(core.dispatcher, _routes(), config.section(WireSettings), listeners) as bound:
-                _tell_ready(settings, bound)
-                await stop.wait()
-                log.info("stopping")
-                settings_file = Path(settings.ready_file) if settings.ready_file else None
-                if settings_file is not None:
-                    settings_file.unlink(missing_ok=True)
-            for task in background:
-                task.cancel()
-
-
-async def _for_ever(work: Work) -> None:
-    """Keep work going that a bug may end: what it looks after would stand still without it."""
-    while True:
-        try:
-            await work()
-            return
-        except Exception:
-            log.exception("background work failed and begins anew in a second: %r", work)
-            await asyncio.sleep(1.0)
-
-
-def _listeners(settings: ServerSettings) -> list[Listener | LocalListener]:
-    listeners: list[Listener | LocalListener] = [Listener(*_address(text)) for text in settings.listen]
-    if settings.tls_listen:
-        if settings.certificate:
-            files = Path(settings.certificate), Path(settings.certificate_key or settings.certificate)
-        else:
-            folder = Path(settings.database).absolute().parent if settings.database else Path.cwd()
-            files = self_signed(folder, datetime.now(UTC))
-        try:
-            context = server_context(*files)
-        except OSError as error:
-            raise ConfigError(f"server.certificate: {files[0]}: {error}") from None
-        listeners += [Listener(*_address(text), context) for text in settings.tls_listen]
-    if settings.unix_socket:
-        listeners.append(LocalListener(Path(settings.unix_socket)))
-    return listeners
-
-
-def _address(text: str) -> tuple[str, int]:
-    """``HOST:PORT``, ``[IPv6]:PORT`` or ``:PORT`` taken apart."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"{text}: an address to listen on is HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
-def _routes() -> Routes:
+def routes(core: Core) -> Routes:
+    """What there is beside calls."""
     return {("GET", reference.PREFIX): _reference_page}
 
 
@@ -260,23 +186,3 @@ async def _reference_page(request: web.BaseRequest) -> web.StreamResponse:
     if page is None:
         raise web.HTTPNotFound(reason="there is no such page in the reference")
     return web.Response(text=page, content_type="text/html")
-
-
-def _tell_password(password: str) -> None:
-    # To the terminal and not to the log, which others may read and which is kept.
-    sys.stdout.write(
-        f"The password of root is {password}\nIt is shown this once; session.change_password sets another.\n"
-    )
-    sys.stdout.flush()
-
-
-def _tell_ready(settings: ServerSettings, bound: Bound) -> None:
-    """Say where the server answers; the ready file comes last and whole."""
-    for url in (*bound.plain, *bound.tls, *bound.local):
-        log.info("listening on %s", url)
-    if settings.ready_file:
-        said = {"url": next(iter(bound.plain), ""), "tls_url": next(iter(bound.tls), ""), "pid": os.getpid()}
-        file = Path(settings.ready_file)
-        draft = file.with_name(f"{file.name}.new")
-        draft.write_bytes(orjson.dumps(said))
-        draft.replace(file)

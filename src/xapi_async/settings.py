@@ -34,6 +34,10 @@ class ServerSettings:
     ready_file: str = field(
         default="", metadata={"doc": "File written when the server answers: JSON with url, tls_url and pid."}
     )
+    drain_delay_seconds: float = field(
+        default=0.0,
+        metadata={"doc": "Seconds between /readyz saying no at a stop and the listeners closing, for load balancers."},
+    )
     log_level: LogLevel = field(default="info", metadata={"doc": "What is worth a line in the log."})
     log_format: LogFormat = field(default="text", metadata={"doc": "How the lines of the log look."})
     speed: float = field(
@@ -43,3 +47,5 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if not 0 < self.speed < float("inf"):
             raise ValueError(f"speed must be more than 0, not {self.speed}")
+        if not 0 <= self.drain_delay_seconds < float("inf"):
+            raise ValueError(f"drain_delay_seconds must not be negative, not {self.drain_delay_seconds}")
