@@ -29,7 +29,6 @@ from xapi_async.operations.vm.preparing import raise_hardware_platform
 from xapi_async.operations.vm.rule_tables import QUIESCE_FEATURES
 from xapi_async.operations.vm.rules import RULES, bad_power_state, refresh
 from xapi_async.operations.vm_appliance_rules import refresh_appliance
-from xapi_async.operations.vm_appliance_rules import refresh_appliance
 
 RESTART_PRIORITIES = ("restart", "best-effort", "")
 

@@ -27,7 +27,6 @@ from xapi_async.operations.context import Background, Services
 from xapi_async.operations.vm import attachments, states
 from xapi_async.operations.vm.domains import config_of
 from xapi_async.operations.vm.facts import has_pv_drivers
-from xapi_async.operations.vm.recovery import recover
 from xapi_async.operations.vm.rules import refresh
 from xapi_async.operations.vm.starting import show_live
 from xapi_async.operations.vm.stopping import end_domain
@@ -61,8 +60,7 @@ _log = logging.getLogger(__name__)
 
 
 async def watch_guests(services: Services) -> None:
-    """Background work: put things in order after a restart, then follow what guests and hosts do."""
-    await recover(services)
+    """Background work: follow what guests and hosts do. It expects :func:`~.recovery.recover` to have been done."""
     async with asyncio.TaskGroup() as handling:
         async for event in services.hypervisor.events():
             handling.create_task(_handle(services, event))

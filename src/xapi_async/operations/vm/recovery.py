@@ -20,13 +20,15 @@ from xapi_async.objects.clock import from_api_time
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
-from xapi_async.operations.vm import states
+from xapi_async.operations.vm import attachments, states
 from xapi_async.operations.vm.domains import domain_on_record
 from xapi_async.operations.vm.facts import is_live
+from xapi_async.operations.vm.hosts import is_host_live
+from xapi_async.operations.vm.rules import refresh
 
 
 async def recover(services: Services) -> None:
-    """Bring records and domains together; to be done once, before VMs are worked with. Doing it again is harmless."""
+    """Bring records and domains together; to be done once, before VMs are worked with."""
     store, hypervisor = services.store, services.hypervisor
     known = {domain.config.vm for domain in hypervisor.domains()}
     hypervisor.adopt([domain for domain in _recorded(store) if domain.config.vm not in known])
@@ -42,7 +44,7 @@ async def recover(services: Services) -> None:
 def _recorded(reader: Reader) -> Iterator[Domain]:
     for vm in reader.all(VM):
         host = reader.find(Host, vm.resident_on)
-        if is_live(vm) and not vm.is_control_domain and host is not None:
+        if is_live(vm) and not vm.is_control_domain and host is not None and is_host_live(reader, host):
             metrics = reader.find(VMMetrics, vm.metrics)
             yield domain_on_record(reader, vm, host, from_api_time(metrics.start_time) if metrics else 0.0)
 
@@ -64,6 +66,9 @@ def _unknown(services: Services) -> list[Domain]:
 
 def _settle(tx: Transaction, services: Services, vm: VM) -> None:
     domain = services.hypervisor.domain(vm.uuid)
+    host = tx.find(Host, vm.resident_on)
+    if domain is None and is_live(vm) and host is not None and not is_host_live(tx, host):
+        return  # somebody has to say that the host is really dead
     if domain is None and is_live(vm):
         states.force_reset(tx, vm.ref, "Halted")
     elif domain is not None:
@@ -88,6 +93,8 @@ def _take_over(tx: Transaction, services: Services, vm: VM, domain: Domain) -> N
         )
         if vm.suspend_VDI != NULL_REF or vm.scheduled_to_be_resident_on != NULL_REF:
             tx.set(vm, suspend_VDI=NULL_REF, scheduled_to_be_resident_on=NULL_REF)
+        attachments.refresh(tx, vm.ref)
+        refresh(tx, vm.ref)
         return
     host = tx.by_uuid(Host, domain.config.host).ref
     states.become_live(tx, vm.ref, host, domain, services.clock.now(), is_new_start=False)
