@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from aiohttp import HttpVersion11, web
+from aiohttp.http_parser import RawRequestMessage
+from yarl import URL
 
 from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
@@ -67,7 +69,7 @@ class HttpServer(web.Server):
     """What connections of one sort share. is_local: whether their callers are trusted."""
 
     def __init__(self, front: Front, *, is_local: bool) -> None:
-        super().__init__(front.handle)
+        super().__init__(front.handle, request_factory=self._request)
         self._front = front
         self.endpoint = front.endpoint
         self.heads = front.heads
@@ -80,6 +82,12 @@ class HttpServer(web.Server):
 
     def __call__(self) -> Connection:
         return Connection(self, self._loop, self._front.options)
+
+    def _request(self, message: RawRequestMessage, *parts: Any) -> web.BaseRequest:
+        # After an error aiohttp's parser can make a message of what follows that has no address at all.
+        if cast("URL | None", message.url) is None:
+            message = message._replace(method="", path="/", url=URL("/"), should_close=True)
+        return self._make_request(message, *parts)
 
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for one more connection, this one counted already."""

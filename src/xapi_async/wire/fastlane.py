@@ -127,11 +127,19 @@ class Connection(RequestHandler):
         """The client will send no more. It may still want the answer."""
         if self._stream is not None:
             self._stream.feed_eof()
-            return self.transport is not None and self.transport.get_extra_info("sslcontext") is None
-        if self._answering is not None and self.cancel_when_lost is None:
+        elif self._answering is not None and self.cancel_when_lost is None:
             self._ends = True
-            return self.transport is not None and self.transport.get_extra_info("sslcontext") is None
-        return None
+        elif self._lane is None and self._is_answering_whole_request():
+            self._close = True  # after the answer
+        else:
+            return None
+        # TLS knows no connection that is open in one direction only.
+        return self.transport is not None and self.transport.get_extra_info("sslcontext") is None
+
+    def _is_answering_whole_request(self) -> bool:
+        request = self._current_request
+        is_busy = self._waiter is None or bool(self._messages)
+        return is_busy and self.cancel_when_lost is None and (request is None or request.content.is_eof())
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is written to."""
@@ -358,7 +366,7 @@ class Connection(RequestHandler):
             raise ConnectionError("the answer has begun, and cannot become another one")
         if isinstance(exc, BadHttpMethod):
             return RawResponse(error_bytes(501, "the method is not known"), keep_alive=False)
-        if not isinstance(exc, HttpProcessingError):
+        if not isinstance(exc, HttpProcessingError | ConnectionError):
             self.log_exception("a request failed", exc_info=exc)
         return RawResponse(error_bytes(500, message or "the request could not be handled"), keep_alive=False)
 
