@@ -20,7 +20,7 @@ from xapi_async.hypervisor.settings import SimulatorSettings
 from xapi_async.hypervisor.simulated import SimulatedHypervisor
 from xapi_async.inventory.pool import populate
 from xapi_async.inventory.settings import InventorySettings
-from xapi_async.inventory.start import refresh_pool
+from xapi_async.inventory.start import refresh_pool, restore_metrics
 from xapi_async.network.settings import NetworkSettings
 from xapi_async.network.simulated import SimulatedNetwork
 from xapi_async.objects.clock import SystemClock
@@ -30,6 +30,7 @@ from xapi_async.objects.store import Store
 from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.notices import Messages, MessageSettings
+from xapi_async.operations.vm.recovery import recover
 from xapi_async.rpc.access import Access, open_access
 from xapi_async.rpc.audit import AuditLog
 from xapi_async.rpc.authentication.ldap_settings import LdapSettings
@@ -120,6 +121,7 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             network=SimulatedNetwork(config.section(NetworkSettings), clock),
             messages=messages,
         )
+        await recover(services)
         core = _core(config, database, services, access, messages)
         stack.push_async_callback(core.dispatcher.stop)
         yield core
@@ -127,13 +129,14 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
 
 async def _fill(config: Config, store: Store, clock: SystemClock, rng: random.Random) -> None:
     """What a start of the agent finds: nothing, and makes a pool of it, or a pool, and refreshes it."""
-    async with store.transaction() as tx:
-        if store.table(Pool):
+    if store.table(Pool):
+        restore_metrics(store, rng, clock.now())
+        async with store.transaction() as tx:
             refresh_pool(tx, clock.now(), rng)
-        else:
+    else:
+        async with store.transaction() as tx:
             populate(tx, config.section(InventorySettings), clock.now())
-    async with store.transaction() as tx:
-        operations.refresh_all(tx)
+    operations.put_off_refreshing(store)
 
 
 def _core(config: Config, database: Database, services: Services, access: Access, messages: Messages) -> Core:

@@ -20,15 +20,17 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
 from xapi_async.inventory.describe import describe
 from xapi_async.inventory.hardware import CpuSettings, GpuSettings, HostSettings
-from xapi_async.inventory.start import refresh_pool
+from xapi_async.inventory.start import refresh_pool, restore_metrics
 from xapi_async.objects.store import Store
 
 LATER = NOW + 1000
 
 
 async def restart(store: Store, now: float = LATER, **options: object) -> None:
+    rng = random.Random(1)  # the seed the pool was made with
+    restore_metrics(store, rng, now)
     async with store.transaction() as tx:
-        refresh_pool(tx, now, random.Random(1), **options)  # the seed the pool was made with
+        refresh_pool(tx, now, rng, **options)
 
 
 async def test_processors_are_recorded_anew(build: Build) -> None:

@@ -27,9 +27,7 @@ class Maker:
 
     def uuid(self) -> str:
         """A fresh uuid (version 4)."""
-        digits = f"{self.rng.getrandbits(128):032x}"
-        variant = "89ab"[int(digits[16], 16) & 3]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+        return random_uuid(self.rng)
 
     def ref(self) -> str:
         """A fresh reference."""
@@ -44,3 +42,10 @@ class Maker:
         changed = {name: value for name, value in values.items() if getattr(target, name) != value}
         if changed:
             self.tx.set(target, **changed)
+
+
+def random_uuid(rng: random.Random) -> str:
+    """A uuid of version 4 made from the next random bits."""
+    digits = f"{rng.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

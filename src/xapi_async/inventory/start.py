@@ -27,12 +27,15 @@ from xapi_async.inventory.cpu import create_host_cpus, pool_cpu_info
 from xapi_async.inventory.devices import synchronise_pci, synchronise_usb
 from xapi_async.inventory.hardware import HostSettings
 from xapi_async.inventory.hosts import boot_memory, boot_times, control_domain_fields, hardware_fields
-from xapi_async.inventory.maker import Maker
+from xapi_async.inventory.maker import Maker, random_uuid
 from xapi_async.inventory.networks import synchronise_internal_network
 from xapi_async.inventory.plugins import synchronise_plugins
 from xapi_async.inventory.software import API_VENDOR, API_VERSION, bios_strings, software_version
 from xapi_async.inventory.storage import synchronise_tools
 from xapi_async.inventory.template_records import IDLE
+from xapi_async.objects.clock import api_time
+from xapi_async.objects.entity import new_entity
+from xapi_async.objects.store import Store
 from xapi_async.objects.transaction import Transaction
 
 _DEAD = ("Halted", "Suspended")
@@ -63,7 +66,6 @@ def refresh_pool(
     synchronise_internal_network(maker)
     synchronise_tools(maker, hosts)
     _refresh_vms(maker)
-    _recreate_metrics(maker)
 
 
 def refresh_host(maker: Maker, host: Host, hardware: HostSettings | None, *, rebooted: bool = False) -> None:
@@ -160,14 +162,19 @@ def _refresh_vm_metrics(maker: Maker, vm: VM, metrics: VMMetrics) -> None:
     )
 
 
-def _recreate_metrics(maker: Maker) -> None:
-    """Make the records again that no database keeps, under the references that devices still have."""
-    tx = maker.tx
-    _recreate(maker, VBDMetrics, [vbd.metrics for vbd in tx.all(VBD)])
-    _recreate(maker, VIFMetrics, [vif.metrics for vif in tx.all(VIF)])
+def restore_metrics(store: Store, rng: random.Random, now: float) -> None:
+    """Make the records again that no database keeps, under the references that devices still have.
+
+    Only before the store is in use: nobody is told of it.
+    """
+    time = api_time(now)
+    _restore(store, VBDMetrics, (vbd.metrics for vbd in store.all(VBD)), rng, time)
+    _restore(store, VIFMetrics, (vif.metrics for vif in store.all(VIF)), rng, time)
 
 
-def _recreate(maker: Maker, cls: type[ApiClass], refs: Iterable[str]) -> None:
+def _restore(store: Store, cls: type[ApiClass], refs: Iterable[str], rng: random.Random, time: str) -> None:
     for ref in refs:
-        if ref != NULL_REF and maker.tx.find(cls, ref) is None:
-            maker.create(cls, ref=ref)
+        if ref != NULL_REF and store.find(cls, ref) is None:
+            entity = new_entity(cls, ref, {"uuid": random_uuid(rng), "last_updated": time})
+            entity.born = entity.modified = store.generation
+            store.restore(cls, entity)

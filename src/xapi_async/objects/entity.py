@@ -12,7 +12,7 @@ import uuid as uuid_module
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from operator import attrgetter
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.language import NOTHING, ApiClass, Computed, Field
@@ -23,15 +23,23 @@ Links = dict[str, dict[str, bool]]
 EMPTY_MAP: Values = {}
 
 
+class Late(NamedTuple):
+    """A field whose value is computed when it is first read."""
+
+    field: str
+    compute: Callable[[Any], Any]
+
+
 class Entity(ApiClass):
     """What every live object has beside the fields of its class.
 
     ref: its reference. born, modified: the generations of its creation and last change.
     memo: whatever readers want to keep until the object changes, such as its encoded record.
     members: the large sets among its fields, see :mod:`xapi_async.objects.membership`.
+    late: the field that was put off, if one was, see :func:`put_off`.
     """
 
-    __slots__ = ("born", "members", "memo", "modified", "ref")
+    __slots__ = ("born", "late", "members", "memo", "modified", "ref")
 
     # The names of all fields in order, and a function that reads them all at once.
     FIELD_NAMES: ClassVar[tuple[str, ...]] = ()
@@ -42,13 +50,20 @@ class Entity(ApiClass):
     modified: int
     memo: Any
     members: dict[str, dict[str, None]] | None
+    late: Late | None
 
     def __getattr__(self, name: str) -> Any:
-        # Python asks here exactly when the slot of that name is unset: a large set changed since it was read.
-        members = None if name == "members" else self.members
-        if members is None or name not in members:
+        # Python asks here exactly when the slot of that name is unset: a large set changed since it was read,
+        # or a value is computed only when somebody wants it.
+        if name in ("members", "late"):
             raise AttributeError(f"{type(self).__name__} has no {name}")
-        value = tuple(members[name])
+        value: Any
+        if self.members is not None and name in self.members:
+            value = tuple(self.members[name])
+        elif self.late is not None and self.late.field == name:
+            value = self.late.compute(self)
+        else:
+            raise AttributeError(f"{type(self).__name__} has no {name}")
         setattr(self, name, value)
         return value
 
@@ -126,13 +141,19 @@ def new_entity(cls: type[ApiClass], ref: str, values: Mapping[str, Any]) -> Enti
     entity = live.__new__(live)
     entity.ref = ref
     entity.born = entity.modified = 0
-    entity.memo = entity.members = None
+    entity.memo = entity.members = entity.late = None
     for name, start in STARTS[cls].items():
         setattr(entity, name, start)
     for name, value in values.items():
         # Most maps are empty, and nobody changes one in place: all of those are the same one.
         setattr(entity, name, value if value or type(value) is not dict else EMPTY_MAP)
     return entity
+
+
+def put_off(entity: Entity, late: Late) -> None:
+    """Forget the value of a field, and compute it when somebody reads it, unless it is written before."""
+    entity.late = late
+    delattr(entity, late.field)
 
 
 def new_draft(base: Entity) -> Draft:

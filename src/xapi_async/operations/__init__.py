@@ -6,14 +6,16 @@ gathered here and nowhere else.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-from xapi_async.objects.transaction import Transaction
+from xapi_async.objects.entity import Entity, Late, put_off
+from xapi_async.objects.store import Store
 from xapi_async.operations import blob, networking, secret, subject, vm_appliance, vmss, vmss_running
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.devices import messages as devices
 from xapi_async.operations.devices.vusb import RULES as VUSB_RULES
-from xapi_async.operations.marking import Rules, refresh
+from xapi_async.operations.marking import Rules, allowed_operations
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
 from xapi_async.operations.vm import messages as vms
 from xapi_async.operations.vm.rules import RULES as VM_RULES
@@ -46,8 +48,12 @@ def rules() -> tuple[Rules[Any], ...]:
     return (VM_RULES, VIF_RULES, VUSB_RULES, APPLIANCE_RULES)
 
 
-def refresh_all(tx: Transaction) -> None:
-    """Compute allowed_operations of every object: a database does not keep them."""
+def put_off_refreshing(store: Store) -> None:
+    """Have allowed_operations of every object computed when they are first read.
+
+    For the start over a database, which does not keep them: large pools would take seconds to go through.
+    """
     for table in rules():
-        for ref in tx.refs(table.cls):
-            refresh(tx, table, ref)
+        late = Late("allowed_operations", partial(allowed_operations, store, table))
+        for entity in store.table(table.cls).values():
+            put_off(cast(Entity, entity), late)

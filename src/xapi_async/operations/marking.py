@@ -55,12 +55,17 @@ class Mark(NamedTuple):
     operation: str
 
 
+def allowed_operations(reader: Reader, rules: Rules[A], target: A) -> tuple[str, ...]:
+    """The operations allowed on an object now, of those that are shown."""
+    return tuple(operation for operation in rules.shown if rules.check(reader, target, operation) is None)
+
+
 def refresh(tx: Transaction, rules: Rules[A], ref: str) -> None:
     """Compute allowed_operations anew; nothing is written where it stays as it is."""
     target = tx.find(rules.cls, ref)
     if target is None:
         return
-    allowed = tuple(operation for operation in rules.shown if rules.check(tx, target, operation) is None)
+    allowed = allowed_operations(tx, rules, target)
     if allowed != cast(Any, target).allowed_operations:
         tx.set(target, allowed_operations=allowed)
     rules.also_refresh(tx, target)
