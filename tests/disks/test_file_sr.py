@@ -282,6 +282,7 @@ async def test_srs_are_where_their_configuration_says(tmp_path: Path) -> None:
         with pytest.raises(BackendError) as error:
             await driver.create(HOST, Repository(new_uuid(), kind, config))
         assert number(error) == expected
+    assert "UUID" not in await driver.probe(HOST, "ext", {"device": "/dev/empty"}, {})
     with pytest.raises(BackendError) as error:
         await driver.probe(HOST, "nfs", {"server": "filer"}, {})
     assert "<Path>/vol</Path>" in error.value.output

@@ -37,7 +37,7 @@ async def exported(site: Site, settings: NbdSettings = PLAIN, tls: ssl.SSLContex
 
 async def run(*command: object) -> str:
     if shutil.which(str(command[0])) is None:
-        pytest.skip(f"{command[0]} is not installed (packages qemu-utils, libnbd-bin)")
+        pytest.skip(f"{command[0]} is not installed (packages qemu-utils, libnbd-bin, openssl)")
     process = await asyncio.create_subprocess_exec(
         *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from xapi_async.objects.entity import new_uuid
 from xapi_async.storage.disk_folder import INDEX, LAYERS, DiskFolder
 from xapi_async.storage.driver import SR_EXISTS, SR_UNAVAILABLE, BackendError, Repository
+from xapi_async.storage.file_probe import note_device
 from xapi_async.storage.places import FileSettings, disk_place
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class Repositories:
             raise BackendError(SR_UNAVAILABLE, str(path))
         path.mkdir(parents=sr.type != "nfs", exist_ok=True)
         (path / LAYERS).mkdir()
+        if sr.type == "ext":
+            note_device(path, sr.device_config["device"])
         return {}
 
     def delete(self, sr: Repository) -> None:
