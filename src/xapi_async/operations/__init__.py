@@ -11,12 +11,13 @@ from typing import Any, cast
 
 from xapi_async.objects.entity import Entity, Late, put_off
 from xapi_async.objects.store import Store
-from xapi_async.operations import blob, networking, secret, subject, vm_appliance, vmss, vmss_running
+from xapi_async.operations import blob, collector, networking, secret, subject, vm_appliance, vmss, vmss_running
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.devices import messages as devices
 from xapi_async.operations.devices.vusb import RULES as VUSB_RULES
 from xapi_async.operations.marking import Rules, allowed_operations
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
+from xapi_async.operations.storage import messages as storage
 from xapi_async.operations.vm import messages as vms
 from xapi_async.operations.vm.rules import RULES as VM_RULES
 from xapi_async.operations.vm_appliance_rules import RULES as APPLIANCE_RULES
@@ -27,6 +28,7 @@ def handlers() -> Handlers:
     """Every explicit message there is, by wire name."""
     return {
         **networking.HANDLERS,
+        **storage.HANDLERS,
         **devices.HANDLERS,
         **vms.HANDLERS,
         **blob.HANDLERS,
@@ -40,12 +42,19 @@ def handlers() -> Handlers:
 
 def background() -> tuple[Background, ...]:
     """All work that goes on as long as the server runs."""
-    return (*networking.BACKGROUND, *devices.BACKGROUND, *vms.BACKGROUND, *vmss_running.BACKGROUND)
+    return (
+        *networking.BACKGROUND,
+        *storage.BACKGROUND,
+        *collector.BACKGROUND,
+        *devices.BACKGROUND,
+        *vms.BACKGROUND,
+        *vmss_running.BACKGROUND,
+    )
 
 
 def rules() -> tuple[Rules[Any], ...]:
     """The rules of every class that shows allowed_operations."""
-    return (VM_RULES, VIF_RULES, VUSB_RULES, APPLIANCE_RULES)
+    return (*storage.RULES, VM_RULES, VIF_RULES, VUSB_RULES, APPLIANCE_RULES)
 
 
 def put_off_refreshing(store: Store) -> None:

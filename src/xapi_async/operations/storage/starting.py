@@ -1,0 +1,50 @@
+"""What storage does as the server starts: drivers learn what the records say."""
+
+from __future__ import annotations
+
+from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.pool import Pool
+from xapi_async.datamodel.classes.sr import SR
+from xapi_async.datamodel.classes.vdi import VDI
+from xapi_async.datamodel.types import NULL_REF
+from xapi_async.objects.reader import Reader
+from xapi_async.objects.store import Store
+from xapi_async.operations.storage.facts import live, pbds_of
+from xapi_async.operations.storage.sites import repository, serving_pbd
+from xapi_async.storage.driver import DiskState, RepositoryState, Storage
+
+
+def adopt_storage(store: Store, storage: Storage) -> None:
+    """Tell the drivers of every SR and disk on record, before anything else is asked of them."""
+    for sr in store.all(SR):
+        pbds = pbds_of(store, sr)
+        pbd = serving_pbd(store, sr) or next(iter(pbds), None)
+        if pbd is None:
+            continue
+        hosts = [host.uuid for host in live(store, Host, [one.host for one in pbds if one.currently_attached])]
+        sizes = RepositoryState(sr.physical_size, sr.physical_utilisation)
+        disks = [disk_state(store, vdi) for vdi in live(store, VDI, sr.VDIs)]
+        storage.driver(sr.type).adopt(repository(sr, pbd), hosts, sizes, disks)
+
+
+def disk_state(reader: Reader, vdi: VDI) -> DiskState:
+    """A disk as its record describes it."""
+    original = reader.find(VDI, vdi.snapshot_of) if vdi.snapshot_of != NULL_REF else None
+    pool = reader.find(Pool, vdi.metadata_of_pool)
+    return DiskState(
+        location=vdi.location,
+        uuid=vdi.uuid,
+        virtual_size=vdi.virtual_size,
+        physical_utilisation=vdi.physical_utilisation,
+        name_label=vdi.name_label,
+        name_description=vdi.name_description,
+        type=vdi.type,
+        managed=vdi.managed,
+        read_only=vdi.read_only,
+        is_a_snapshot=vdi.is_a_snapshot,
+        snapshot_of=original.location if original is not None else "",
+        snapshot_time=vdi.snapshot_time,
+        metadata_of_pool=pool.uuid if pool is not None else "",
+        cbt_enabled=vdi.cbt_enabled,
+        sm_config=vdi.sm_config,
+    )

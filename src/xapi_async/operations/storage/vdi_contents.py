@@ -1,0 +1,98 @@
+"""VDI: what a disk holds, and how to reach it over the network."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.network import Network
+from xapi_async.datamodel.classes.pif import PIF
+from xapi_async.datamodel.classes.sr import SR
+from xapi_async.datamodel.classes.vdi import VDI
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.objects.reader import Reader
+from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.storage.facts import incompatible_type, live, pbds_of
+from xapi_async.operations.storage.sites import failures, site_of
+from xapi_async.storage.driver import Image
+
+NBD_PORT = 10809
+NBD_PURPOSES = frozenset({"nbd", "insecure_nbd"})
+"""Purposes of networks over which disks may be read."""
+
+PIECE = 4 << 20
+
+
+async def checksum(ctx: Context, self: str) -> str:
+    """VDI.checksum: MD5 of the whole disk in hexadecimal. Raises SR_HAS_NO_PBDS [SR], or what the backend does."""
+    vdi = ctx.store.get(VDI, self)
+    site = site_of(ctx.services, vdi.SR)
+    with failures(vdi.SR, self):
+        async with site.driver.opened(site.sr, vdi.location, writable=False) as image:
+            return await _md5(ctx, image)
+
+
+async def _md5(ctx: Context, image: Image) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    for offset in range(0, image.size, PIECE):
+        async with ctx.task.cancellable():
+            data = await image.read(offset, min(PIECE, image.size - offset))
+            await asyncio.to_thread(digest.update, data)
+        await ctx.task.progress(min(1.0, (offset + PIECE) / image.size))
+    return digest.hexdigest()
+
+
+async def get_nbd_info(ctx: Context, self: str) -> Sequence[Mapping[str, Any]]:
+    """VDI.get_nbd_info: where the disk can be read by NBD. Raises VDI_INCOMPATIBLE_TYPE [VDI, type]."""
+    store = ctx.store
+    vdi = store.get(VDI, self)
+    if vdi.type == "cbt_metadata":
+        raise incompatible_type(self, vdi.type)
+    sr = store.find(SR, vdi.SR)
+    attached = [pbd.host for pbd in pbds_of(store, sr) if pbd.currently_attached] if sr is not None else []
+    return [
+        {
+            "exportname": f"/{vdi.uuid}?session_id={ctx.caller.session}",
+            "address": address,
+            "port": NBD_PORT,
+            "cert": certificate,
+            "subject": host.hostname,
+        }
+        for host in live(store, Host, attached)
+        for certificate in [""]
+        for address in _nbd_addresses(store, host)
+    ]
+
+
+def _nbd_addresses(reader: Reader, host: Host) -> Iterator[str]:
+    """The host's addresses on networks that carry NBD."""
+    for pif in live(reader, PIF, host.PIFs):
+        network = reader.find(Network, pif.network)
+        if network is None or not pif.currently_attached or NBD_PURPOSES.isdisjoint(network.purpose):
+            continue
+        yield from (address for address in (pif.IP, *pif.IPv6) if address)
+
+
+async def open_database(ctx: Context, self: str) -> str:
+    """VDI.open_database. Raises VDI_INCOMPATIBLE_TYPE [VDI, type], else COULD_NOT_IMPORT_DATABASE [text]."""
+    vdi = ctx.store.get(VDI, self)
+    if vdi.type != "metadata":
+        raise incompatible_type(self, vdi.type)
+    raise ApiError("COULD_NOT_IMPORT_DATABASE", f"VDI {self} holds no copy of a pool's database")
+
+
+async def read_database_pool_uuid(ctx: Context, self: str) -> str:
+    """VDI.read_database_pool_uuid: empty, as no foreign pool's database was found when the SR was plugged."""
+    ctx.store.get(VDI, self)
+    return ""
+
+
+HANDLERS: Handlers = {
+    "VDI.checksum": checksum,
+    "VDI.get_nbd_info": get_nbd_info,
+    "VDI.open_database": open_database,
+    "VDI.read_database_pool_uuid": read_database_pool_uuid,
+}
