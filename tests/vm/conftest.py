@@ -24,9 +24,15 @@ async def _call(ctx: Context, message: str, *args: Any) -> Any:
     raise AssertionError(message)
 
 
+async def _nothing(*args: Any, **options: Any) -> None:
+    """Disks that are only records are always ready."""
+
+
 @pytest.fixture(autouse=True)
 def disks_without_storage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xapi_async.operations.vm.suspend_image.call", _call)
+    monkeypatch.setattr("xapi_async.operations.vm.resources.prepare_disks", _nothing)
+    monkeypatch.setattr("xapi_async.operations.vm.resources.release_disks", _nothing)
 
 
 @pytest.fixture

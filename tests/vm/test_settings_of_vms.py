@@ -108,7 +108,7 @@ async def test_schedules_and_appliances(pool: World) -> None:
 
 
 async def test_free_devices(pool: World) -> None:
-    vm = await pool.vm()
+    vm = await pool.vm(HVM_boot_policy="BIOS order")
     await pool.disk(vm)
     await pool.disk(vm, userdevice="hdd")
     await pool.interface(vm)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.transaction import Transaction
@@ -14,7 +13,9 @@ from xapi_async.operations import marking
 from xapi_async.operations.context import Context
 from xapi_async.operations.networking import vif as vifs
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
-from xapi_async.operations.vm import block_devices
+from xapi_async.operations.storage import vbd_records as vbds
+from xapi_async.operations.storage.vbd_rules import RULES as VBD_RULES
+from xapi_async.operations.vm.facts import vbds_of
 
 PATIENCE = 120.0
 """Seconds to wait for others who use the disks."""
@@ -46,7 +47,9 @@ async def _mark_block_devices(ctx: Context, ref: str, key: str) -> None:
     while True:
         try:
             async with ctx.store.transaction() as tx:
-                block_devices.mark_attach(tx, tx.get(VM, ref), key)
+                for vbd in vbds_of(tx, tx.get(VM, ref)):
+                    if not vbd.empty:
+                        marking.mark(tx, VBD_RULES, vbd.ref, "attach", key)
             return
         except ApiError as error:
             if error.code != "OTHER_OPERATION_IN_PROGRESS" or clock.now() >= deadline:
@@ -69,25 +72,26 @@ async def _unmark(ctx: Context, ref: str, key: str) -> None:
         vm = tx.find(VM, ref)
         if vm is None:
             return
-        block_devices.unmark(tx, vm, key)
+        for vbd in vm.VBDs:
+            marking.unmark(tx, VBD_RULES, vbd, key)
         for vif in vm.VIFs:
-            if tx.find(VIF, vif) is not None:
-                marking.unmark(tx, VIF_RULES, vif, key)
+            marking.unmark(tx, VIF_RULES, vif, key)
 
 
 def note_attached(tx: Transaction, vm: VM, *, hvm: bool) -> None:
     """Show the devices of a starting VM as attached. Raises ILLEGAL_VBD_DEVICE [VBD, userdevice]."""
     vifs.mark_attached(tx, vm.ref)
-    block_devices.note_attached(tx, vm, hvm=hvm)
+    vbds.mark_attached(tx, vm.ref, hvm=hvm)
 
 
 def note_detached(tx: Transaction, vm: VM) -> None:
     """Show the devices of a halted VM as detached."""
     vifs.mark_detached(tx, vm.ref)
-    block_devices.note_detached(tx, vm)
+    vbds.mark_detached(tx, vm.ref)
 
 
 def refresh(tx: Transaction, ref: str) -> None:
     """Compute the allowed operations of a VM's devices anew."""
     if tx.find(VM, ref) is not None:
+        vbds.refresh_devices(tx, ref)
         vifs.refresh_vifs(tx, ref)

@@ -8,6 +8,8 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.hypervisor.driver import Device, Domain, DomainConfig
 from xapi_async.hypervisor.guests import GUEST_KEY
 from xapi_async.objects.reader import Reader
+from xapi_async.operations.networking.switching import vif_device
+from xapi_async.operations.storage.plugging import vbd_device
 from xapi_async.operations.vm.facts import platform_flag, vbds_of, will_boot_hvm
 
 SYSTEM_KEYS = ("base_template_name", "install-distro")
@@ -39,12 +41,9 @@ def config_of(reader: Reader, vm: VM, host: Host) -> DomainConfig:
 
 def devices_of(reader: Reader, vm: VM) -> list[Device]:
     """The devices that a VM's domain has from its start."""
-    disks = [disk for disk in vbds_of(reader, vm) if disk.currently_attached]
-    vifs = [vif for vif in (reader.find(VIF, ref) for ref in vm.VIFs) if vif is not None and vif.currently_attached]
-    return [
-        *(Device("vbd", disk.uuid, disk.device, is_read_only=disk.mode == "RO") for disk in disks),
-        *(Device("vif", vif.uuid, vif.device, address=vif.MAC) for vif in vifs),
-    ]
+    disks = [vbd_device(vbd) for vbd in vbds_of(reader, vm) if vbd.currently_attached]
+    vifs = (reader.find(VIF, ref) for ref in vm.VIFs)
+    return [*disks, *(vif_device(vif) for vif in vifs if vif is not None and vif.currently_attached)]
 
 
 def domain_on_record(reader: Reader, vm: VM, host: Host, started: float) -> Domain:

@@ -11,23 +11,17 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.marking import marked
+from xapi_async.operations.storage.device_names import free_disks
 from xapi_async.operations.vm import attachments
-from xapi_async.operations.vm.block_devices import disk_number
-from xapi_async.operations.vm.facts import is_live, vbds_of, will_boot_hvm
+from xapi_async.operations.vm.facts import is_live
 from xapi_async.operations.vm.rules import RULES, bad_power_state, check, refresh
 
-VBD_POSITIONS = 255
-CONTROL_DOMAIN_VBD_POSITIONS = 256
 VIF_POSITIONS = 7
 
 
 async def get_allowed_VBD_devices(ctx: Context, vm: str) -> tuple[str, ...]:  # noqa: N802
     """VM.get_allowed_VBD_devices: the positions no block device has."""
-    target = ctx.store.get(VM, vm)
-    taken = {disk_number(name) for vbd in vbds_of(ctx.store, target) for name in (vbd.device, vbd.userdevice)}
-    wide = target.is_control_domain and not will_boot_hvm(target)
-    count = CONTROL_DOMAIN_VBD_POSITIONS if wide else VBD_POSITIONS
-    return tuple(str(number) for number in range(count) if number not in taken)
+    return tuple(free_disks(ctx.store, ctx.store.get(VM, vm)))
 
 
 async def get_allowed_VIF_devices(ctx: Context, vm: str) -> tuple[str, ...]:  # noqa: N802

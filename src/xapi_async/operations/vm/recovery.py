@@ -20,11 +20,10 @@ from xapi_async.objects.clock import from_api_time
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
-from xapi_async.operations.vm import attachments, states
+from xapi_async.operations.vm import states
 from xapi_async.operations.vm.domains import domain_on_record
 from xapi_async.operations.vm.facts import is_live
 from xapi_async.operations.vm.hosts import is_host_live
-from xapi_async.operations.vm.rules import refresh
 
 
 async def recover(services: Services) -> None:
@@ -73,7 +72,7 @@ def _settle(tx: Transaction, services: Services, vm: VM) -> None:
         states.force_reset(tx, vm.ref, "Halted")
     elif domain is not None:
         _take_over(tx, services, vm, domain)
-    elif vm.power_state == "Halted" and _has_remains(tx, vm):
+    elif vm.power_state == "Halted" and _has_remains(tx.view, vm):
         states.become_halted(tx, vm.ref)
     elif vm.scheduled_to_be_resident_on != NULL_REF:
         tx.set(vm, scheduled_to_be_resident_on=NULL_REF)
@@ -84,17 +83,15 @@ def _take_over(tx: Transaction, services: Services, vm: VM, domain: Domain) -> N
     if is_live(vm) and vm.domid == domain.domid and metrics is not None:
         # What a database does not keep, and a suspend that did not come to its end.
         config = domain.config
-        tx.set(
-            metrics,
-            hvm=config.is_hvm,
-            nomigrate=config.nomigrate,
-            nested_virt=config.nested_virt,
-            memory_actual=services.hypervisor.memory(vm.uuid),
-        )
+        kept = {
+            "hvm": config.is_hvm,
+            "nomigrate": config.nomigrate,
+            "nested_virt": config.nested_virt,
+            "memory_actual": services.hypervisor.memory(vm.uuid),
+        }
+        tx.set(metrics, **kept)
         if vm.suspend_VDI != NULL_REF or vm.scheduled_to_be_resident_on != NULL_REF:
             tx.set(vm, suspend_VDI=NULL_REF, scheduled_to_be_resident_on=NULL_REF)
-        attachments.refresh(tx, vm.ref)
-        refresh(tx, vm.ref)
         return
     host = tx.by_uuid(Host, domain.config.host).ref
     states.become_live(tx, vm.ref, host, domain, services.clock.now(), is_new_start=False)

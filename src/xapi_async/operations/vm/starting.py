@@ -13,7 +13,6 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.driver import Domain, DomainStateError, HypervisorError
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.marking import marked
-from xapi_async.operations.networking.network import attach_networks_of_vm, release_networks_of_vm
 from xapi_async.operations.networking.pvs_proxy import start_proxies
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.attachments import marked_devices
@@ -24,6 +23,7 @@ from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.placement import cpu_error, is_newest
 from xapi_async.operations.vm.preparing import freshen, prepare_resume, prepare_start
 from xapi_async.operations.vm.reserving import AnyHost, Choice, ThisHost, release, reserve
+from xapi_async.operations.vm.resources import give_back, take
 from xapi_async.operations.vm.rules import RULES
 from xapi_async.operations.vm.suspend_image import destroy_image
 
@@ -72,7 +72,7 @@ async def _build(ctx: Context, vm: str, host: str, *, start_paused: bool) -> Non
     target = ctx.store.get(VM, vm)
     try:
         async with ctx.task.cancellable():
-            await attach_networks_of_vm(services, vm, host)
+            await take(services, vm, host, is_start=True)
             config = config_of(ctx.store, target, ctx.store.get(Host, host))
             await hypervisor.start(config, ctx.task.progress)
             if not start_paused:
@@ -112,7 +112,7 @@ async def _abandon(services: Services, vm: str) -> None:
     async with services.store.transaction() as tx:
         states.become_halted(tx, vm)
     if host != NULL_REF:
-        await release_networks_of_vm(services, vm, host)
+        await give_back(services, vm, host)
 
 
 async def _destroy_quietly(services: Services, uuid: str) -> None:
@@ -166,13 +166,14 @@ async def _read_back(ctx: Context, vm: str, host: str, *, start_paused: bool) ->
     target = ctx.store.get(VM, vm)
     config, saved = config_of(ctx.store, target, ctx.store.get(Host, host)), target.last_booted_record
     try:
-        await attach_networks_of_vm(services, vm, host)
+        await take(services, vm, host, is_start=False)
         domain: Domain = await hypervisor.resume(config, saved, ctx.task.progress)
         if not start_paused:
             await hypervisor.unpause(target.uuid)
     except (HypervisorError, ApiError) as error:
         if not isinstance(error, DomainStateError):
             await _destroy_quietly(services, target.uuid)
+            await give_back(services, vm, host)
         raise api_error(ctx.store, error, vm) from error
     domain = hypervisor.domain(target.uuid) or domain
     async with ctx.store.transaction() as tx:

@@ -12,13 +12,13 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.driver import DomainStateError, HypervisorError, NoDomainError
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.marking import marked
-from xapi_async.operations.networking.network import release_networks_of_vm
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.can_boot import required_srs, sees_sr
 from xapi_async.operations.vm.facts import is_live
 from xapi_async.operations.vm.features import the_pool
 from xapi_async.operations.vm.hosts import api_error, is_host_live, require_reachable
 from xapi_async.operations.vm.notices import vm_notice
+from xapi_async.operations.vm.resources import give_back
 from xapi_async.operations.vm.rules import RULES
 from xapi_async.operations.vm.suspend_image import destroy_image, make_image
 from xapi_async.operations.vm.waiting import until_over
@@ -109,7 +109,7 @@ async def save_memory(ctx: Context, vm: str) -> None:
         raise api_error(ctx.store, error, vm) from error
     async with ctx.store.transaction() as tx:
         states.become_suspended(tx, vm, saved)
-    await release_networks_of_vm(ctx.services, vm, host)
+    await give_back(ctx.services, vm, host)
 
 
 async def power_state_reset(ctx: Context, vm: str) -> None:
@@ -172,7 +172,7 @@ async def end_domain(services: Services, vm: str) -> None:
     async with services.store.transaction() as tx:
         states.become_halted(tx, vm)
     if host != NULL_REF:
-        await release_networks_of_vm(services, vm, host)
+        await give_back(services, vm, host)
 
 
 async def discard_memory(ctx: Context, vm: str) -> None:
