@@ -30,6 +30,7 @@ from xapi_async.objects.store import Store
 from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.notices import Messages, MessageSettings
+from xapi_async.operations.storage.starting import adopt_storage
 from xapi_async.operations.vm.recovery import recover
 from xapi_async.rpc.access import Access, open_access
 from xapi_async.rpc.audit import AuditLog
@@ -41,6 +42,9 @@ from xapi_async.rpc.events import Events, EventSettings
 from xapi_async.rpc.settings import AccessSettings, AuditSettings
 from xapi_async.rpc.tasks import Tasks, TaskSettings
 from xapi_async.settings import ServerSettings
+from xapi_async.storage.driver import Storage
+from xapi_async.storage.nominal import NominalDriver
+from xapi_async.storage.nominal_settings import NominalSettings
 from xapi_async.wire import reference, xmlrpc
 from xapi_async.wire.routing import Routes
 from xapi_async.wire.settings import WireSettings
@@ -58,6 +62,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "inventory": InventorySettings,
     "simulator": SimulatorSettings,
     "network": NetworkSettings,
+    "storage": NominalSettings,
     "observability": ObservabilitySettings,
 }
 """Every section of the settings and the dataclass that declares it."""
@@ -117,10 +122,11 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             clock=clock,
             rng=rng,
             hypervisor=SimulatedHypervisor(clock, config.section(SimulatorSettings)),
-            storage=None,
+            storage=Storage(NominalDriver(clock, config.section(NominalSettings))),
             network=SimulatedNetwork(config.section(NetworkSettings), clock),
             messages=messages,
         )
+        adopt_storage(services.store, services.storage)
         await recover(services)
         core = _core(config, database, services, access, messages)
         stack.push_async_callback(core.dispatcher.stop)
