@@ -181,6 +181,33 @@ async def test_a_full_or_failing_medium_harms_nothing_else(files: Files, monkeyp
     assert (await files.content(bad))[MIB : MIB + 4] == b"more"
 
 
+async def test_after_a_failed_flush_nothing_is_called_durable(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    location = await files.disk(2 * MIB)
+    await files.write(location, 0, b"flushed")
+    original, failures = layers.os.fdatasync, iter([OSError(errno.EIO, "lost")])
+
+    def failing(fd: int) -> None:
+        for error in failures:
+            raise error
+        original(fd)
+
+    async with files.driver.opened(files.sr.uuid, location, writable=True) as image:
+        await image.write(MIB, b"unflushed")
+        monkeypatch.setattr(layers.os, "fdatasync", failing)
+        with pytest.raises(OSError, match="lost"):
+            await image.flush()
+        assert await image.read(MIB, 9) == bytes(9)
+    with pytest.raises(OSError, match="could not be made durable"):  # noqa: PT012  the failure shows in any of it
+        async with files.driver.opened(files.sr.uuid, location, writable=True) as image:
+            await image.write(MIB, b"unflushed")
+            failures = iter([OSError(errno.EIO, "lost by somebody else")])
+            with pytest.raises(BackendError):
+                await files.snapshot(location)
+            await image.write(MIB, b"too late")
+    await files.write(location, 100, b"again")
+    assert (await files.content(location))[:105] == b"flushed" + bytes(93) + b"again"
+
+
 async def test_a_disk_whose_making_is_cancelled_is_not_there(files: Files) -> None:
     uuid = new_uuid()
     making = asyncio.create_task(files.driver.create_disk(files.sr.uuid, DiskRequest(uuid, MIB)))

@@ -63,8 +63,13 @@ class Disk:
     def flush(self) -> None:
         """Return once all that was written is durable. Raises OSError."""
         with self.lock:
-            if self._top is not None:
-                self._top.flush()
+            if self._top is None:
+                return
+            try:
+                self._folder.flush(self._top)
+            except OSError:
+                self._top = None  # told once; what is written next goes to the layer opened anew
+                raise
 
     def _refresh(self) -> None:
         """Take notice of snapshots, views and merges since the last write."""
@@ -74,7 +79,7 @@ class Disk:
         with self._folder.lock:
             previous, self._top = self._top, self._folder.writable_layer(self._uuid)
             if previous is not None and previous is not self._top:
-                previous.flush()
+                self._folder.flush(previous)
             entry = self._folder.entry(self._uuid)
             self._below = self._folder.open_chain(self._folder.index.layers[entry.layer])
             self._log = self._folder.open_log(entry.log) if entry.log else None

@@ -260,6 +260,17 @@ class DiskFolder:
                 found = self._logs[name] = ChangeLog(self._files, name)
             return found
 
+    def flush(self, layer: OwnLayer) -> None:
+        """Make durable what was written to a layer; where that fails it is opened anew. Raises OSError."""
+        try:
+            layer.flush()
+        except OSError:
+            with self.lock:
+                if self._layers.get(layer.name) is layer:
+                    del self._layers[layer.name]
+                self._count_anew()
+            raise
+
     def writable_layer(self, uuid: str) -> OwnLayer:
         """The topmost layer of a disk, a new one where others stand on the present one. Raises OSError."""
         with self.lock:
@@ -347,7 +358,7 @@ class DiskFolder:
     def _flush_layer(self, name: str) -> None:
         layer = self._layers.get(name)
         if isinstance(layer, OwnLayer):
-            layer.flush()
+            self.flush(layer)
 
     @contextmanager
     def _new_file(self) -> Iterator[str]:

@@ -89,6 +89,7 @@ class OwnLayer:
         self._map.read_into(0, memoryview(stored))
         self.blocks = Bitmap(stored)
         self._unsaved: tuple[int, int] | None = None
+        self.is_lost = False
 
     @staticmethod
     def create(folder: Path, name: str) -> OwnLayer:
@@ -101,11 +102,13 @@ class OwnLayer:
 
     def write(self, offset: int, buffer: memoryview | bytes) -> None:
         """Write whole blocks, or parts of blocks that this layer holds already. Raises OSError."""
+        self._require_sound()
         self._data.write(offset, buffer)
         self._mark(offset, len(buffer))
 
     def write_zeros(self, block: int) -> None:
         """Have a block that holds zeros, without allocating it where possible. Raises OSError."""
+        self._require_sound()
         offset = block * BLOCK
         # Data may be there though the bit is not: a crash forgets the bit but not the bytes.
         if not self._data.is_hole(offset, BLOCK):
@@ -114,6 +117,15 @@ class OwnLayer:
 
     def flush(self) -> None:
         """Return once all that was written is durable. Raises OSError."""
+        self._require_sound()
+        try:
+            self._save()
+        except OSError:
+            # The system may have dropped what it could not write, and would call the next attempt a success.
+            self.is_lost = True
+            raise
+
+    def _save(self) -> None:
         os.fdatasync(self._data.fd)
         if self._unsaved is None:
             return
@@ -121,6 +133,11 @@ class OwnLayer:
         self._map.write(first, bytes(self.blocks.data[first:end]))
         os.fdatasync(self._map.fd)
         self._unsaved = None
+
+    def _require_sound(self) -> None:
+        """Refuse to go on after a failed flush, until the layer is opened anew with what is on the disk."""
+        if self.is_lost:
+            raise OSError(errno.EIO, "what was written before could not be made durable")
 
     def _mark(self, offset: int, length: int) -> None:
         first, end = offset // BLOCK, -(-(offset + length) // BLOCK)

@@ -44,13 +44,13 @@ def merge(folder: DiskFolder, pair: Pair, stopped: Callable[[], bool] = lambda: 
         assert isinstance(lower, OwnLayer)
         missing = lower.blocks.without(upper.blocks)
         if missing.count() < upper.blocks.count():
-            if _copy(lower, upper, missing, stopped):
+            if _copy(folder, lower, upper, missing, stopped):
                 _drop_lower(folder, pair)
-        elif _copy(upper, lower, Bitmap(upper.blocks.data), stopped):
+        elif _copy(folder, upper, lower, Bitmap(upper.blocks.data), stopped):
             _drop_upper(folder, pair)
 
 
-def _copy(source: OwnLayer, target: OwnLayer, blocks: Bitmap, stopped: Callable[[], bool]) -> bool:
+def _copy(folder: DiskFolder, source: OwnLayer, target: OwnLayer, blocks: Bitmap, stopped: Callable[[], bool]) -> bool:
     for run in blocks.set_runs(len(blocks.data) * 8):
         for first in range(run.first, run.end, _PIECE):
             if stopped():
@@ -58,7 +58,7 @@ def _copy(source: OwnLayer, target: OwnLayer, blocks: Bitmap, stopped: Callable[
             piece = memoryview(bytearray(BLOCK * (min(first + _PIECE, run.end) - first)))
             source.read_into(first * BLOCK, piece)
             _write(target, first, piece)
-    target.flush()
+    folder.flush(target)
     return True
 
 

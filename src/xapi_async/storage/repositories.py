@@ -13,6 +13,7 @@ from xapi_async.objects.entity import new_uuid
 from xapi_async.storage.disk_folder import INDEX, LAYERS, DiskFolder
 from xapi_async.storage.driver import SR_EXISTS, SR_UNAVAILABLE, BackendError, Repository
 from xapi_async.storage.file_probe import note_device
+from xapi_async.storage.index import sync_folder
 from xapi_async.storage.places import FileSettings, disk_place
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,8 @@ class Repositories:
         (path / LAYERS).mkdir()
         if sr.type == "ext":
             note_device(path, sr.device_config["device"])
+        sync_folder(path)
+        sync_folder(path.parent)
         return {}
 
     def delete(self, sr: Repository) -> None:
