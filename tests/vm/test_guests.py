@@ -10,6 +10,7 @@ from tests.vm.world import GIB, World, world
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.vbd import VBD
+from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_guest_metrics import VMGuestMetrics
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
@@ -106,12 +107,13 @@ async def test_hosts_die_and_come_back(pool: World) -> None:
 
 
 async def test_guests_live_through_a_restart_of_the_server(pool: World) -> None:
-    running, paused, suspended = await pool.vm(), await pool.vm(), await pool.vm()
+    running, paused, suspended = await pool.vm(), await pool.vm(), await pool.vm(HVM_boot_policy="BIOS order")
     for vm in (running, paused, suspended):
         await pool.start(vm)
     await pool.call("VM.pause", paused)
     await pool.call("VM.suspend", suspended)
     domid = pool.get(running).domid
+    await pool.set(VMMetrics, pool.get(suspended).metrics, hvm=False)  # databases do not keep it
     after = SimulatedHypervisor(pool.services.clock)
     pool.services.hypervisor = after
     await recover(pool.services)
@@ -137,6 +139,17 @@ async def test_what_a_restart_cut_off_is_resolved(pool: World) -> None:
     assert pool.get(starting).scheduled_to_be_resident_on == NULL_REF
     assert not pool.store.get(VBD, vbd).currently_attached
     assert (pool.state(gone), pool.get(gone).domid) == ("Halted", -1)
+
+
+async def test_a_suspend_that_was_cut_off_did_not_happen(pool: World) -> None:
+    vm = await pool.vm()
+    await pool.start(vm)
+    async with pool.store.transaction() as tx:
+        image = tx.create(VDI, SR=pool.sr, type="suspend", managed=True).ref
+        tx.set(tx.get(VM, vm), suspend_VDI=image)
+    await recover(pool.services)
+    assert (pool.state(vm), pool.get(vm).suspend_VDI) == ("Running", NULL_REF)
+    assert pool.store.find(VDI, image) is None
 
 
 async def test_domains_found_after_a_restart() -> None:

@@ -20,10 +20,12 @@ from xapi_async.objects.clock import from_api_time
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
+from xapi_async.operations.own_work import own_context
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.domains import domain_on_record
-from xapi_async.operations.vm.facts import is_live
+from xapi_async.operations.vm.facts import is_live, will_boot_hvm
 from xapi_async.operations.vm.hosts import is_host_live
+from xapi_async.operations.vm.suspend_image import destroy_image
 
 
 async def recover(services: Services) -> None:
@@ -33,11 +35,23 @@ async def recover(services: Services) -> None:
     hypervisor.adopt([domain for domain in _recorded(store) if domain.config.vm not in known])
     for domain in _unknown(services):
         await hypervisor.destroy(domain.config.vm)
+    unfinished: list[str] = []
     async with store.transaction() as tx:
         for ref in tx.refs(VM):
             vm = tx.view.find(VM, ref)
             if vm is not None and not vm.is_control_domain and not vm.current_operations:
+                unfinished += _unfinished_image(services, vm)
                 _settle(tx, services, vm)
+    if unfinished:
+        async with own_context(services, "removal of unfinished suspend images") as ctx:
+            for image in unfinished:
+                await destroy_image(ctx, image)
+
+
+def _unfinished_image(services: Services, vm: VM) -> list[str]:
+    """The disk that a suspend was writing to when it was cut off."""
+    is_running_on = is_live(vm) and services.hypervisor.domain(vm.uuid) is not None
+    return [vm.suspend_VDI] if is_running_on and vm.suspend_VDI != NULL_REF else []
 
 
 def _recorded(reader: Reader) -> Iterator[Domain]:
@@ -72,10 +86,10 @@ def _settle(tx: Transaction, services: Services, vm: VM) -> None:
         states.force_reset(tx, vm.ref, "Halted")
     elif domain is not None:
         _take_over(tx, services, vm, domain)
+    elif vm.power_state == "Suspended":
+        _restore_kind(tx, vm)
     elif vm.power_state == "Halted" and _has_remains(tx.view, vm):
         states.become_halted(tx, vm.ref)
-    elif vm.scheduled_to_be_resident_on != NULL_REF:
-        tx.set(vm, scheduled_to_be_resident_on=NULL_REF)
 
 
 def _take_over(tx: Transaction, services: Services, vm: VM, domain: Domain) -> None:
@@ -95,6 +109,15 @@ def _take_over(tx: Transaction, services: Services, vm: VM, domain: Domain) -> N
         return
     host = tx.by_uuid(Host, domain.config.host).ref
     states.become_live(tx, vm.ref, host, domain, services.clock.now(), is_new_start=False)
+
+
+def _restore_kind(tx: Transaction, vm: VM) -> None:
+    """Of a suspended VM, a database does not keep how it was virtualised."""
+    metrics = tx.view.find(VMMetrics, vm.metrics)
+    if metrics is not None and metrics.hvm != will_boot_hvm(vm):
+        tx.set(metrics, hvm=will_boot_hvm(vm))
+    if vm.scheduled_to_be_resident_on != NULL_REF:
+        tx.set(vm, scheduled_to_be_resident_on=NULL_REF)
 
 
 def _has_remains(reader: Reader, vm: VM) -> bool:
