@@ -155,6 +155,16 @@ async def test_asking_the_agent(pool: World) -> None:
     assert "me" in await pool.call("VM.call_plugin", vm, agent, "run-script", args)
 
 
+async def test_a_busy_vm_is_asked_nothing(pool: World) -> None:
+    vm = await pool.vm()
+    await pool.start(vm)
+    await pool.set(VM, vm, current_operations={"theirs": "suspend"})
+    before = pool.services.clock.now()
+    found = await refusal(pool, "VM.call_plugin", vm, "guest-agent-operation", "request-rdp-on", {})
+    assert found == ["OTHER_OPERATION_IN_PROGRESS", "VM.suspend", vm]
+    assert pool.services.clock.now() - before <= 3.1
+
+
 async def test_operations_that_are_only_declared(pool: World) -> None:
     vm = await pool.vm()
     assert (await refusal(pool, "VM.send_sysrq", vm, "b"))[0] == "VM_BAD_POWER_STATE"

@@ -144,7 +144,8 @@ async def _mark_waiting(ctx: Context, marks: Sequence[Mark], key: str, longest_w
         start = clock.now()
         with _counted(ctx):
             async with ctx.task.cancellable():
-                await operation_end(ctx, busy, ctx.services.rng.uniform(*RETRY_WAITS))
+                at_most = min(ctx.services.rng.uniform(*RETRY_WAITS), longest_wait - waited)
+                await operation_end(ctx, busy, at_most)
         waited += max(clock.now() - start, 0.001)
 
 

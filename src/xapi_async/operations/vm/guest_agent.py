@@ -15,8 +15,8 @@ from xapi_async.operations.vm.hosts import api_error
 from xapi_async.operations.vm.rules import RULES
 
 PLUGIN = "guest-agent-operation"
-LONGEST_WAIT = 0.001
-"""A busy VM is waited for once, and not again."""
+LONGEST_WAIT = 3.0
+"""Seconds that a busy VM is waited for."""
 
 SECONDS_BETWEEN_CALLS = 10.0
 LONGEST_SCRIPT = 1024
