@@ -97,6 +97,7 @@ async def copy_all(ctx: Context, vm: VM, how: CopyDisk, *, image: str = NULL_REF
             else:
                 made.by_source[source] = new
             done += sizes[source]
+            await ctx.task.progress(done / total)
         ctx.task.check()
     except BaseException:
         await asyncio.shield(made.discard(ctx))

@@ -156,6 +156,7 @@ async def _copy_all(ctx: Context, wanted: Refs) -> dict[str, str]:
 
             made[ref] = await copy_one(ctx, ref, _moving(wanted[ref]), watch)
             done += sizes[ref]
+            await ctx.task.progress(done / total)
         ctx.task.check()
     except BaseException:
         await asyncio.shield(destroy_quietly(ctx, made.values()))
