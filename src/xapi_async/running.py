@@ -30,8 +30,10 @@ from xapi_async.observability.readiness import Readiness
 from xapi_async.observability.service_manager import ServiceManager
 from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.reloading import Reloader
-from xapi_async.server import Core, Work, assembled, routes
+from xapi_async.server import Core, Work, assembled
 from xapi_async.settings import ServerSettings
+from xapi_async.storage import nbd
+from xapi_async.storage.nbd import NbdSettings
 from xapi_async.wire.app import Bound, serve
 from xapi_async.wire.settings import WireSettings
 
@@ -65,7 +67,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
             _tell_password(core.access.made_password)
         readiness, lag = Readiness(core.services.store), LoopLag(shown.lag_seconds)
         metrics = _metrics(core, lag)
-        table = {**routes(core), **pages.routes(metrics, readiness, shown)}
+        table = {**core.routes, **pages.routes(metrics, readiness, shown)}
         slow_calls.watch(core.dispatcher.stats, shown.slow_call_seconds)
         wire: WireSettings = config.section(WireSettings)
         drain_ends = _Deadline()
@@ -73,6 +75,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
             _working((*core.background, lag.run, manager.run)),
             _operating(core, drain_ends),
             serve(core.dispatcher, table, wire, to_listen.listeners, core.dispatcher.interrupt) as bound,
+            _disks_served(config, core, to_listen),
         ):
             metrics.traffic = bound.front
             reloader = _reloader(config, load, core, bound, to_listen)
@@ -89,6 +92,18 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
                 await _drain(core, reloader.config.section(ServerSettings))
                 drain_ends.begin(bound.front.settings.shutdown_seconds)
     log.info("stopped")
+
+
+@asynccontextmanager
+async def _disks_served(config: Config, core: Core, to_listen: Listening) -> AsyncIterator[None]:
+    """Serve disks over NBD while the body lasts, where the settings say so."""
+    settings: NbdSettings = config.section(NbdSettings)
+    if not settings.enabled:
+        yield
+        return
+    async with nbd.serve(core.exports, settings, settings.host, to_listen.context if settings.tls else None) as port:
+        log.info("serving disks over NBD on port %d", port)
+        yield
 
 
 class _Deadline:

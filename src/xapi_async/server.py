@@ -14,8 +14,9 @@ from aiohttp import web
 
 from xapi_async import __version__, operations
 from xapi_async.config import Config, load
-from xapi_async.datamodel.classes import Pool
+from xapi_async.datamodel.classes import VM, Host, Pool
 from xapi_async.datamodel.types import NULL_REF
+from xapi_async.disks import FILE_TYPES, chosen_kind, make_storage
 from xapi_async.hypervisor.settings import SimulatorSettings
 from xapi_async.hypervisor.simulated import SimulatedHypervisor
 from xapi_async.inventory.pool import populate
@@ -30,7 +31,7 @@ from xapi_async.objects.store import Store
 from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.notices import Messages, MessageSettings
-from xapi_async.operations.storage.starting import adopt_storage
+from xapi_async.operations.storage.starting import adopt_storage, found_storage
 from xapi_async.operations.vm.recovery import recover
 from xapi_async.rpc.access import Access, open_access
 from xapi_async.rpc.audit import AuditLog
@@ -42,9 +43,13 @@ from xapi_async.rpc.events import Events, EventSettings
 from xapi_async.rpc.settings import AccessSettings, AuditSettings
 from xapi_async.rpc.tasks import Tasks, TaskSettings
 from xapi_async.settings import ServerSettings
-from xapi_async.storage.driver import Storage
-from xapi_async.storage.nominal import NominalDriver
+from xapi_async.storage.nbd import NbdSettings
 from xapi_async.storage.nominal_settings import NominalSettings
+from xapi_async.storage.places import FileSettings
+from xapi_async.transfer import raw_disks
+from xapi_async.transfer.nbd_exports import DiskExports
+from xapi_async.transfer.pool_disks import pool_disks
+from xapi_async.transfers import ReaderContexts, TransferAccess
 from xapi_async.wire import reference, xmlrpc
 from xapi_async.wire.routing import Routes
 from xapi_async.wire.settings import WireSettings
@@ -63,6 +68,8 @@ SECTIONS: Mapping[str, type[Any]] = {
     "simulator": SimulatorSettings,
     "network": NetworkSettings,
     "storage": NominalSettings,
+    "files": FileSettings,
+    "nbd": NbdSettings,
     "observability": ObservabilitySettings,
 }
 """Every section of the settings and the dataclass that declares it."""
@@ -82,6 +89,8 @@ class Core:
     events: Events
     queue: EventQueue
     background: tuple[Work, ...]
+    routes: Routes
+    exports: DiskExports
 
 
 def missing_messages() -> list[str]:
@@ -115,20 +124,35 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             config.section(AccessSettings),
             config.section(LdapSettings),
         )
+        is_new = not database.store.table(Pool)
         await _fill(config, database.store, clock, rng)
         messages = await Messages.open(database.log("messages"), clock, config.section(MessageSettings))
+        guests = any(not (vm.is_a_template or vm.is_control_domain) for vm in database.store.all(VM))
+        is_large = guests or len(database.store.table(Host)) > 1
+        storage, files = make_storage(
+            await chosen_kind(database.documents, settings, is_large=is_large),
+            settings.database,
+            config.section(NominalSettings),
+            config.section(FileSettings),
+            clock,
+            stack,
+        )
         services = Services(
             store=database.store,
             clock=clock,
             rng=rng,
             hypervisor=SimulatedHypervisor(clock, config.section(SimulatorSettings)),
-            storage=Storage(NominalDriver(clock, config.section(NominalSettings))),
+            storage=storage,
             network=SimulatedNetwork(config.section(NetworkSettings), clock),
             messages=messages,
         )
+        if is_new and files is not None:
+            await found_storage(services.store, services.storage, FILE_TYPES)
         adopt_storage(services.store, services.storage)
         await recover(services)
         core = _core(config, database, services, access, messages)
+        if files is not None:
+            core.background += (files.run,)
         stack.push_async_callback(core.dispatcher.stop)
         yield core
 
@@ -171,7 +195,14 @@ def _core(config: Config, database: Database, services: Services, access: Access
     )
     background: list[Work] = [access.run, tasks.run, queue.run, messages.run, audit.run, services.hypervisor.run]
     background += [_bound(work, services) for work in operations.background()]
-    return Core(config, database, services, access, dispatcher, events, queue, tuple(background))
+    disks = pool_disks()
+    contexts = ReaderContexts(services, access.sessions, tasks, "get_export_raw_vdi")
+    pages: Routes = {
+        ("GET", reference.PREFIX): _reference_page,
+        **raw_disks.routes(TransferAccess(services, access.http, tasks, audit), disks),
+    }
+    exports = DiskExports(contexts, disks)
+    return Core(config, database, services, access, dispatcher, events, queue, tuple(background), pages, exports)
 
 
 def _bound(work: Background, services: Services) -> Work:
@@ -183,11 +214,6 @@ def _master(store: Store) -> str:
 
 
 # Pages
-
-
-def routes(core: Core) -> Routes:
-    """What there is beside calls."""
-    return {("GET", reference.PREFIX): _reference_page}
 
 
 async def _reference_page(request: web.BaseRequest) -> web.StreamResponse:

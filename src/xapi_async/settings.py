@@ -7,6 +7,7 @@ from typing import Literal
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
+DiskKind = Literal["auto", "files", "nominal"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,13 @@ class ServerSettings:
     )
     database: str = field(
         default="xapi.db", metadata={"doc": "File of the state; empty: it is kept in memory and lost at the end."}
+    )
+    disks: DiskKind = field(
+        default="auto",
+        metadata={
+            "doc": "What disks are: files: real images in the folder of the section files; nominal: records without "
+            "bytes; auto: files, but nominal for a database that was made with VMs in it."
+        },
     )
     ready_file: str = field(
         default="", metadata={"doc": "File written when the server answers: JSON with url, tls_url and pid."}

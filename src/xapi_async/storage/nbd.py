@@ -41,6 +41,7 @@ _FLAGS = (
 class NbdSettings:
     """Where and how disks are served over NBD."""
 
+    host: str = field(default="127.0.0.1", metadata={"doc": "Address the NBD server listens on."})
     port: int = field(default=10809, metadata={"doc": "TCP port of the NBD server; 0 picks a free one."})
     enabled: bool = field(default=False, metadata={"doc": "Whether disks are served over NBD."})
     tls: bool = field(default=True, metadata={"doc": "Whether clients must use TLS."})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.sr import SR
@@ -12,6 +14,23 @@ from xapi_async.objects.store import Store
 from xapi_async.operations.storage.facts import live, pbds_of
 from xapi_async.operations.storage.sites import repository, serving_pbd
 from xapi_async.storage.driver import DiskState, RepositoryState, Storage
+
+
+async def found_storage(store: Store, storage: Storage, types: Collection[str]) -> None:
+    """Have the drivers make the SRs of a new pool, which so far are records; sizes then are what there really is.
+
+    types: those of SRs that a driver of its own keeps.
+    """
+    for sr in [sr for sr in store.all(SR) if sr.type in types]:
+        for pbd in pbds_of(store, sr)[:1]:
+            driver, site = storage.driver(sr.type), repository(sr, pbd)
+            host = store.get(Host, pbd.host).uuid
+            await driver.create(host, site)
+            await driver.attach(host, site)
+            state = await driver.state(sr.uuid)
+            async with store.transaction() as tx:
+                sizes = {"physical_size": state.physical_size, "physical_utilisation": state.physical_utilisation}
+                tx.set(tx.get(SR, sr.ref), **sizes)
 
 
 def adopt_storage(store: Store, storage: Storage) -> None:
