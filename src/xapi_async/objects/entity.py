@@ -156,6 +156,18 @@ def put_off(entity: Entity, late: Late) -> None:
     delattr(entity, late.field)
 
 
+def put_off_field(entity: Entity) -> str | None:
+    """The field that was put off and that nobody has read or written since; None where there is none."""
+    if entity.late is None:
+        return None
+    slot: Any = getattr(type(entity), entity.late.field)
+    try:
+        slot.__get__(entity)
+    except AttributeError:
+        return entity.late.field
+    return None
+
+
 def new_draft(base: Entity) -> Draft:
     """A draft that reads through to ``base``."""
     cls = _DRAFTS[_DECLARED[type(base)]]

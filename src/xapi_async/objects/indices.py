@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from xapi_async.datamodel.classes import CLASSES
@@ -30,6 +31,18 @@ class Indices:
         """The objects of a class with exactly that name_label."""
         found = self._by_name[cls].get(name, ())
         return (found,) if isinstance(found, str) else tuple(found)
+
+    def shared_names(self) -> dict[type[ApiClass], dict[str, tuple[str, ...]]]:
+        """The names that several objects of a class have, and those objects in order."""
+        return {
+            cls: {name: tuple(refs) for name, refs in names.items() if isinstance(refs, dict)}
+            for cls, names in self._by_name.items()
+        }
+
+    def restore_names(self, shared: Mapping[type[ApiClass], Mapping[str, tuple[str, ...]]]) -> None:
+        """Put the objects of each name into an order given by :meth:`shared_names`."""
+        for cls, names in shared.items():
+            self._by_name[cls].update((name, dict.fromkeys(refs)) for name, refs in names.items())
 
     def add(self, cls: type[ApiClass], entity: Entity) -> None:
         """Enter an object as it is now."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
@@ -31,6 +31,8 @@ from xapi_async.objects.transaction import Step, Transaction
 
 A = TypeVar("A", bound=ApiClass)
 Listener = Callable[[Sequence[Change]], None]
+Follower = Callable[[Sequence[Step], int], None]
+"""Told of the steps of a commit, with the generation of the first; each further one has the next."""
 
 RESERVE = 1_000_000
 """How many generations are reserved ahead, so that changes that are not journaled can have some at once."""
@@ -74,6 +76,7 @@ class Store:
         self._open: Transaction | None = None
         self._closed = False
         self._listeners: list[Listener] = []
+        self._follower: Follower | None = None
         self.removals = Removals()
         self.written = JournalStats()
 
@@ -128,6 +131,13 @@ class Store:
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def follow(self, follower: Follower | None) -> None:
+        """Have a function told of all that lands, completely enough to repeat it elsewhere; None ends that.
+
+        It is called in the same step in which the commit becomes visible, before any listener.
+        """
+        self._follower = follower
 
     # Writing
 
@@ -279,6 +289,8 @@ class Store:
             changes.append(Change(cast(Operation, step.operation), step.cls, step.ref, generation, entity))
             generation += 1
         self.generation = max(self.generation, generation - 1)
+        if self._follower is not None:
+            self._follower(staged.steps, staged.first_generation)
         for listener in tuple(self._listeners):
             try:
                 listener(changes)
@@ -314,12 +326,32 @@ class Store:
         table[step.ref] = entity  # now the last
         return entity
 
+    def repeat(self, step: Step, generation: int) -> None:
+        """Apply a step that has landed in another store, in a store that only repeats that one."""
+        self._land_step(step, generation)
+        self.generation = max(self.generation, generation)
+
     # Starting
 
     def restore(self, cls: type[ApiClass], entity: Entity) -> None:
         """Put in an object read from the journal, in order of last change; only before the store is in use."""
         self._tables[cls][entity.ref] = entity
         self._indices.add(cls, entity)
+
+    def names_in_order(self) -> dict[type[ApiClass], dict[str, tuple[str, ...]]]:
+        """Which objects share a name, in the order in which they are found by it; by class and name."""
+        return self._indices.shared_names()
+
+    def restore_order(self, names: Mapping[type[ApiClass], Mapping[str, tuple[str, ...]]]) -> None:
+        """Put objects that were restored in any order into that of their last change.
+
+        names: as another store's :meth:`names_in_order`.
+        """
+        for table in self._tables.values():
+            entities = sorted(table.values(), key=lambda entity: entity.modified)
+            table.clear()
+            table.update((entity.ref, entity) for entity in entities)
+        self._indices.restore_names(names)
 
     def restore_relations(self) -> None:
         """Compute the sets that are never stored, from the references that are; after all of :meth:`restore`."""

@@ -73,6 +73,7 @@ class Dispatcher:
     ) -> None:
         self._services = services
         self._sessions = sessions
+        self.caller_of = sessions.caller
         self._tasks = tasks
         self._audit = audit
         self._result_types = result_types or {}
@@ -154,41 +155,6 @@ class Dispatcher:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     # One call
-
-    def answer_read(self, entry: Entry) -> Callable[[Call], Outcome]:
-        """The function that answers a reading message, complete with its checks."""
-        read, result_type = entry.read, entry.message.result
-        assert read is not None  # only reading entries come here
-        expected, converters, permission = entry.mandatory + 1, entry.converters, entry.permission
-        caller_of = self._sessions.caller
-
-        if entry.takes_one_text:
-            # Most calls there are: one parameter, which is a text.
-            def answer_one(call: Call) -> Outcome:
-                params = call.params
-                if len(params) != expected:
-                    raise _count_mismatch(call, expected - 1, len(params) - 1)
-                session, ref = params
-                if type(ref) is not str:
-                    converters[0](ref)
-                caller = caller_of(_session_text(session))
-                if not caller.is_superuser and not caller.may(permission):
-                    raise denied(permission)
-                return Success(result_type, read(ref))
-
-            return answer_one
-
-        def answer(call: Call) -> Outcome:
-            params = call.params
-            if len(params) != expected:
-                raise _count_mismatch(call, expected - 1, len(params) - 1)
-            args = [convert_param(param) for convert_param, param in zip(converters, params[1:], strict=True)]
-            caller = caller_of(_session_text(params[0]))
-            if not caller.is_superuser and not caller.may(permission):
-                raise denied(permission)
-            return Success(result_type, read(*args))
-
-        return answer
 
     def answer_handled(self, entry: Entry, *, is_async: bool) -> Callable[[Call], Outcome | Awaitable[Outcome]]:
         """The function that answers any other message."""
@@ -299,6 +265,41 @@ class Dispatcher:
         raise ApiError("MESSAGE_METHOD_UNKNOWN", method)
 
 
+def read_answer(entry: Entry, caller_of: Callable[[str], Caller]) -> Callable[[Call], Outcome]:
+    """The function that answers a reading message, complete with its checks. caller_of: by session."""
+    read, result_type = entry.read, entry.message.result
+    assert read is not None  # only reading entries come here
+    expected, converters, permission = entry.mandatory + 1, entry.converters, entry.permission
+
+    if entry.takes_one_text:
+        # Most calls there are: one parameter, which is a text.
+        def answer_one(call: Call) -> Outcome:
+            params = call.params
+            if len(params) != expected:
+                raise _count_mismatch(call, expected - 1, len(params) - 1)
+            session, ref = params
+            if type(ref) is not str:
+                converters[0](ref)
+            caller = caller_of(_session_text(session))
+            if not caller.is_superuser and not caller.may(permission):
+                raise denied(permission)
+            return Success(result_type, read(ref))
+
+        return answer_one
+
+    def answer(call: Call) -> Outcome:
+        params = call.params
+        if len(params) != expected:
+            raise _count_mismatch(call, expected - 1, len(params) - 1)
+        args = [convert_param(param) for convert_param, param in zip(converters, params[1:], strict=True)]
+        caller = caller_of(_session_text(params[0]))
+        if not caller.is_superuser and not caller.may(permission):
+            raise denied(permission)
+        return Success(result_type, read(*args))
+
+    return answer
+
+
 def _stopped() -> ApiError:
     return ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
 
@@ -351,7 +352,7 @@ def _table(
     for name, entry in entries.items():
         answer: Callable[[Call], Outcome | Awaitable[Outcome]]
         if entry.read is not None:
-            answer = dispatcher.answer_read(entry)
+            answer = read_answer(entry, dispatcher.caller_of)
         else:
             answer = dispatcher.answer_handled(entry, is_async=False)
         for spelling in (name, name.replace(".", "_", 1)):

@@ -43,6 +43,20 @@ class CallStats:
         """The methods called so far."""
         return self._methods
 
+    def take(self) -> dict[str, MethodStats]:
+        """The methods called since the last time, which are forgotten here: for counts that are kept elsewhere."""
+        taken, self._methods = self._methods, {}
+        return taken
+
+    def add(self, method: str, more: MethodStats) -> None:
+        """Count what was counted elsewhere."""
+        stats = self._methods.setdefault(method, MethodStats())
+        stats.successes += more.successes
+        stats.seconds += more.seconds
+        stats.buckets = [a + b for a, b in zip(stats.buckets, more.buckets, strict=True)]
+        for code, count in more.failures.items():
+            stats.failures[code] = stats.failures.get(code, 0) + count
+
     def watch_slow(self, seconds: float, tell: SlowCall) -> None:
         """Have a function told of each call that takes longer than so many seconds."""
         self._slow_seconds, self._tell_slow = seconds, tell

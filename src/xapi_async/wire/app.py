@@ -30,7 +30,7 @@ from xapi_async.wire.fastlane import Connection
 from xapi_async.wire.heads import Heads, call_headers
 from xapi_async.wire.pages import RawResponse, error_bytes, options_bytes, reply_pieces
 from xapi_async.wire.routing import METHODS, Router, Routes
-from xapi_async.wire.rpc_endpoint import Dispatcher, PathKind, Pending, RpcEndpoint
+from xapi_async.wire.rpc_endpoint import Dispatcher, Forward, Gate, PathKind, Pending, RpcEndpoint
 from xapi_async.wire.settings import WireSettings
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,26 @@ class LocalListener:
 
 
 @dataclass(frozen=True)
+class SocketListener:
+    """A socket that is bound already. context: for TLS."""
+
+    socket: socket.socket
+    context: ssl.SSLContext | None = None
+
+
+AnyListener = Listener | LocalListener | SocketListener
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a listener is bound: what ``socket`` takes, and what it gives."""
+
+    family: int
+    name: tuple[Any, ...]
+    is_tls: bool
+
+
+@dataclass(frozen=True)
 class Bound:
     """Where a server listens, as URLs, in the order asked for. front: who answers there."""
 
@@ -63,6 +83,19 @@ class Bound:
     tls: tuple[str, ...]
     local: tuple[str, ...]
     front: Front
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """What is different in a server that is one of several processes on the same addresses.
+
+    gate, forward: see :class:`RpcEndpoint`. connection: makes the connections of remote clients.
+    """
+
+    gate: Gate
+    forward: Forward | None = None
+    connection: Callable[[HttpServer, asyncio.AbstractEventLoop, dict[str, Any]], Connection] = Connection
 
 
 class HttpServer(web.Server):
@@ -81,7 +114,7 @@ class HttpServer(web.Server):
         return self._front.settings
 
     def __call__(self) -> Connection:
-        return Connection(self, self._loop, self._front.options)
+        return self._front.new_connection(self, self._loop, self._front.options)
 
     def _request(self, message: RawRequestMessage, *parts: Any) -> web.BaseRequest:
         # After an error aiohttp's parser can make a message of what follows that has no address at all.
@@ -100,10 +133,16 @@ class HttpServer(web.Server):
 class Front:
     """Answers the requests that aiohttp has read. refused: connections turned away so far."""
 
-    def __init__(self, dispatcher: Dispatcher, routes: Routes, settings: WireSettings) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, routes: Routes, settings: WireSettings, sharing: Sharing | None = None
+    ) -> None:
         self.settings = settings
         self.router = Router(routes)
         self.endpoint = RpcEndpoint(dispatcher, settings)
+        self.new_connection: Callable[..., Connection] = Connection
+        if sharing is not None:
+            self.endpoint = RpcEndpoint(dispatcher, settings, sharing.gate, sharing.forward)
+            self.new_connection = sharing.connection
         self.heads = Heads(self.router, settings.max_body_bytes)
         self.servers = HttpServer(self, is_local=False), HttpServer(self, is_local=True)
         self.options = _options(settings)
@@ -155,7 +194,9 @@ class Front:
         if isinstance(target, str):
             return await self._call(request, target)
         _invite_body(request)
-        return await target(request)
+        response = await target(request)
+        await self.endpoint.settled()
+        return response
 
     def _options(self, request: web.BaseRequest) -> web.StreamResponse:
         asked = request.headers.get("Access-Control-Request-Headers")
@@ -235,27 +276,39 @@ async def serve(
     dispatcher: Dispatcher,
     routes: Routes,
     settings: WireSettings,
-    listeners: Sequence[Listener | LocalListener],
+    listeners: Sequence[AnyListener],
     interrupt: Callable[[], None] | None = None,
+    sharing: Sharing | None = None,
 ) -> AsyncIterator[Bound]:
     """Serve for as long as the body lasts, then let calls under way end.
 
     routes: what there is beside RPC. interrupt: called when the time of calls under way is over; it has
-    them fail, so that whoever waits is told. Raises OSError where an address cannot be listened on.
+    them fail, so that whoever waits is told. sharing: for one of several processes.
+    Raises OSError where an address cannot be listened on.
     """
-    front = Front(dispatcher, routes, settings)
+    front = Front(dispatcher, routes, settings, sharing)
     remote, local = front.servers
     sockets: list[asyncio.Server] = []
+    addresses: list[Address] = []
     urls: dict[str, list[str]] = {"plain": [], "tls": [], "local": []}
     try:
         for listener in listeners:
             if isinstance(listener, LocalListener):
                 sockets.append(await _listen_locally(local, listener))
                 urls["local"].append(f"unix:{listener.path}")
+                continue
+            if isinstance(listener, SocketListener):
+                made = [await _listen_on(remote, listener.socket, listener.context)]
+            elif sharing is not None:
+                made = [await _listen_on(remote, sock, listener.context) for sock in await _shared(listener)]
             else:
-                sockets.append(await _listen(remote, listener))
-                urls["plain" if listener.context is None else "tls"].append(_url(sockets[-1], listener))
-        yield Bound(tuple(urls["plain"]), tuple(urls["tls"]), tuple(urls["local"]), front)
+                made = [await _listen(remote, listener)]
+            sockets += made
+            is_tls = listener.context is not None
+            addresses += [Address(sock.family, sock.getsockname(), is_tls) for one in made for sock in one.sockets]
+            if isinstance(listener, Listener):
+                urls["tls" if is_tls else "plain"].append(_url(made[0], listener))
+        yield Bound(tuple(urls["plain"]), tuple(urls["tls"]), tuple(urls["local"]), front, tuple(addresses))
     finally:
         for server in sockets:
             server.close()
@@ -291,6 +344,44 @@ async def _listen(server: HttpServer, listener: Listener) -> asyncio.Server:
     return await loop.create_server(
         server, listener.host or None, listener.port, ssl=listener.context, backlog=BACKLOG, reuse_address=True
     )
+
+
+async def _listen_on(server: HttpServer, sock: socket.socket, context: ssl.SSLContext | None) -> asyncio.Server:
+    return await asyncio.get_running_loop().create_server(server, sock=sock, ssl=context, backlog=BACKLOG)
+
+
+async def _shared(listener: Listener) -> list[socket.socket]:
+    """Sockets bound to an address that nobody else has, and that other processes of ours may then have as well."""
+    host, port = listener.host or None, listener.port
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    try:
+        for family, name in dict.fromkeys((family, name) for family, _, _, _, name in found):
+            sockets.append(bound_socket(family, name))
+            # Only now: before, it would have let us join a stranger who allows that.
+            sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def bound_socket(family: int, name: Any, *, is_joining: bool = False) -> socket.socket:
+    """A socket bound to an address. is_joining: which another process listens on. Raises OSError."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_joining:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(name)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"{name[0]}:{name[1]}: {error.strerror}") from None
+    return sock
 
 
 def _url(server: asyncio.Server, listener: Listener) -> str:

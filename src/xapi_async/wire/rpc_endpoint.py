@@ -6,7 +6,7 @@ Nothing in here knows of HTTP beyond three headers of the request, so that every
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
@@ -69,11 +69,31 @@ class Pending(NamedTuple):
     only_waits: bool
 
 
-class RpcEndpoint:
-    """Answers the bodies of calls."""
+Gate = Callable[[Call | None], Awaitable[None] | None]
+"""What has to be waited for before an answer may leave, if anything: for what a reading call was answered
+with, or, given None, for everything that has changed so far."""
 
-    def __init__(self, dispatcher: Dispatcher, settings: WireSettings) -> None:
+Forward = Callable[[bytes, PathKind, Origin, CallHeaders | None], Coroutine[Any, Any, Reply]]
+"""Has a call answered in another process."""
+
+
+class ElsewhereError(Exception):
+    """Raised by a dispatcher that cannot answer a call, which another process can."""
+
+
+class RpcEndpoint:
+    """Answers the bodies of calls. gate, forward: for a server of several processes."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        settings: WireSettings,
+        gate: Gate | None = None,
+        forward: Forward | None = None,
+    ) -> None:
         self._dispatcher = dispatcher
+        self._gate = gate
+        self._forward = forward
         self.settings = settings
         kept = Kept(settings.kept_record_bytes)
         self._xml = xmlrpc.XmlEncoder(kept)
@@ -98,9 +118,15 @@ class RpcEndpoint:
         if headers is not None:
             call.subtask_of, call.task_id = headers.subtask_of, headers.task_id
             call.task_other_config = headers.task_other_config
-        outcome = self._call(call)
+        try:
+            outcome = self._call(call)
+        except ElsewhereError:
+            assert self._forward is not None  # who has no other process does not name one
+            return Pending(self._forward(body, kind, origin, headers), decoded.method in _WAITING)
         if isinstance(outcome, _READY):
-            return Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
+            reply = Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
+            wait = None if self._gate is None else self._gate(call)
+            return reply if wait is None else Pending(_after(wait, reply), only_waits=False)
         if self.pending >= self.settings.pending_calls:
             _abandon(outcome)
             return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
@@ -125,8 +151,16 @@ class RpcEndpoint:
     def _call(self, call: Call) -> Outcome | Awaitable[Outcome]:
         try:
             return self._dispatcher.call(call)
+        except ElsewhereError:
+            raise
         except Exception as bug:
             return Failure(internal_error(call.method, bug))
+
+    async def settled(self) -> None:
+        """Wait until whatever has changed shows everywhere."""
+        wait = None if self._gate is None else self._gate(None)
+        if wait is not None:
+            await wait
 
     async def _finish(self, decoded: Decoded, outcome: Awaitable[Outcome], content_type: str) -> Reply:
         self.pending += 1
@@ -135,9 +169,16 @@ class RpcEndpoint:
                 result = await outcome
             except Exception as bug:
                 result = Failure(internal_error(decoded.method, bug))
+            if self._gate is not None:
+                await self.settled()
             return Reply(content_type, _encoded(decoded, result))
         finally:
             self.pending -= 1
+
+
+async def _after(wait: Awaitable[None], reply: Reply) -> Reply:
+    await wait
+    return reply
 
 
 def _encoded(decoded: Decoded, outcome: Outcome) -> bytes:
