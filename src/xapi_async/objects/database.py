@@ -48,7 +48,7 @@ class Database:
         """
         if self.path is None:
             raise DatabaseError("a database in memory cannot be backed up; give the server a database file")
-        await asyncio.to_thread(_backup, self.path, target)
+        await asyncio.to_thread(copy_database, self.path, target)
 
 
 @asynccontextmanager
@@ -104,7 +104,13 @@ def _tell_failure(task: asyncio.Task[None]) -> None:
         _log.critical("a task of the database ended by a bug; restart the server", exc_info=task.exception())
 
 
-def _backup(path: Path, target: Path) -> None:
+def copy_database(path: Path, target: Path) -> None:
+    """Copy a database, whose server may be running, into a file, which appears whole or not at all. It blocks.
+
+    Raises DatabaseError.
+    """
+    if not path.exists():
+        raise DatabaseError(f"{path}: there is no such database")
     part = target.with_name(f"{target.name}.part")
     try:
         part.unlink(missing_ok=True)

@@ -1,0 +1,18 @@
+"""How a command is put into the parser."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Command = Callable[[argparse.Namespace], int]
+"""From its arguments to an exit status."""
+
+
+def add_command(commands: Commands, name: str, command: Command, short: str, text: str) -> argparse.ArgumentParser:
+    """Add a command. short: for the list of commands. text: for its own help. Gives its parser."""
+    parser = commands.add_parser(name, help=short, description=text, allow_abbrev=False)
+    parser.set_defaults(command=command)
+    return parser
