@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from xapi_async.config import ConfigError
 from xapi_async.settings import ServerSettings
@@ -22,7 +23,7 @@ class Listening:
 
     def renew(self, settings: ServerSettings) -> None:
         """Read the certificate anew; connections from now on get it. Raises ConfigError, and then the old one stays."""
-        if self.context is not None:
+        if self.context is not None and (settings.certificate or settings.database):
             files = _certificate_files(settings)
             _context(files)  # what is wrong with the files must show before the context in use has them
             self.context.load_cert_chain(*files)
@@ -30,7 +31,7 @@ class Listening:
 
 def listening(settings: ServerSettings) -> Listening:
     """What the settings say to listen on. It reads and may write files. Raises ConfigError."""
-    context = _context(_certificate_files(settings)) if settings.tls_listen else None
+    context = _certified(settings) if settings.tls_listen else None
     listeners: list[Listener | LocalListener] = [Listener(*_address(text)) for text in settings.listen]
     listeners += [Listener(*_address(text), context) for text in settings.tls_listen]
     if settings.unix_socket:
@@ -40,10 +41,18 @@ def listening(settings: ServerSettings) -> Listening:
     return Listening(tuple(listeners), context)
 
 
+def _certified(settings: ServerSettings) -> ssl.SSLContext:
+    if settings.certificate or settings.database:
+        return _context(_certificate_files(settings))
+    # A server that keeps nothing leaves no certificate behind either.
+    with TemporaryDirectory(prefix="xapi-async-") as folder:
+        return _context(self_signed(Path(folder), datetime.now(UTC)))
+
+
 def _certificate_files(settings: ServerSettings) -> tuple[Path, Path]:
     if settings.certificate:
         return Path(settings.certificate), Path(settings.certificate_key or settings.certificate)
-    folder = Path(settings.database).absolute().parent if settings.database else Path.cwd()
+    folder = Path(settings.database).absolute().parent
     try:
         return self_signed(folder, datetime.now(UTC))
     except OSError as error:

@@ -23,9 +23,7 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "inventory", _print, "print, save or load the whole state as a file to edit", TEXT)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     out = add_command(verbs, "print", _print, "to standard output", "Print the state. The server may be running.")
-    out.add_argument(
-        "--class", dest="classes", action="append", metavar="CLASS", help="only this class; may be repeated"
-    )
+    out.add_argument("--class", dest="classes", action="append", metavar="CLASS", help="only this one; may be repeated")
     save = add_command(verbs, "save", _save, "into a file", "Save the state in a file. The server may be running.")
     save.add_argument("file", type=Path, metavar="FILE", help="where it goes; one that is there is replaced")
     load = add_command(

@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
         "model",
         _model,
         "print the datamodel as JSON",
-        "Print all classes, fields, messages and errors as JSON.",
+        "Print the whole datamodel as JSON.",
     )
     parser.add_argument("--missing", action="store_true", help="name the messages that are not built yet instead")
 

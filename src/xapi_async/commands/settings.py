@@ -40,9 +40,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the flags for settings: those of a running server."""
     add_database(parser)
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to speak plain HTTP; port 0 picks one")
-    parser.add_argument(
-        "--tls-listen", metavar="HOST:PORT", help="where to speak TLS; port 0 picks one; empty: nowhere"
-    )
+    parser.add_argument("--tls-listen", metavar="HOST:PORT", help="where to speak TLS; empty: nowhere")
     file = parser.add_argument(
         "--ready-file", metavar="FILE", help="written when the server answers: JSON with url, tls_url and pid"
     )
@@ -63,7 +61,7 @@ def add_database(parser: argparse.ArgumentParser) -> None:
     _complete(database, shtab.FILE)
 
 
-def _complete(action: argparse.Action, how: dict[str, str]) -> None:
+def _complete(action: argparse.Action, how: object) -> None:
     action.complete = how  # type: ignore[attr-defined]  # shtab looks for it there
 
 
