@@ -20,6 +20,7 @@ from xapi_async.operations.storage import (
     vdi_cbt,
     vdi_contents,
     vdi_copies,
+    vdi_moving,
     vdi_rules,
 )
 
@@ -33,6 +34,7 @@ HANDLERS: Handlers = {
         vdi_copies,
         vdi_cbt,
         vdi_contents,
+        vdi_moving,
         vbd,
         crashdump,
         lvhd,

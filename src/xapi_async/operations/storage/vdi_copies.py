@@ -84,7 +84,9 @@ async def _full_clone(ctx: Context, vdi: str) -> str:
     """What a clone is where the backend cannot share data: a new disk, filled by copying."""
     source = ctx.store.get(VDI, vdi)
     kept = ("name_label", "name_description", "SR", "virtual_size", "type", "sharable", "read_only")
-    return await _filled(ctx, vdi, {name: getattr(source, name) for name in (*kept, "other_config", "xenstore_data")})
+    return await copy_into_new(
+        ctx, vdi, {name: getattr(source, name) for name in (*kept, "other_config", "xenstore_data")}
+    )
 
 
 async def copy(ctx: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str) -> str:
@@ -106,7 +108,7 @@ async def copy(ctx: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str) ->
         store.get(SR, sr)
         kept = ("name_label", "name_description", "virtual_size", "type", "sharable", "other_config", "xenstore_data")
         values: dict[str, Any] = {name: getattr(source, name) for name in (*kept, "tags")}
-        made = await _filled(ctx, vdi, {**values, "SR": sr}, base)
+        made = await copy_into_new(ctx, vdi, {**values, "SR": sr}, base)
         if source.on_boot == "reset" and has_feature(store, store.get(SR, sr), "VDI_RESET_ON_BOOT"):
             await set_on_boot(ctx, made, "reset")
         if source.allow_caching:
@@ -115,7 +117,7 @@ async def copy(ctx: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str) ->
         return made
 
 
-async def _filled(ctx: Context, source: str, values: Mapping[str, Any], base: VDI | None = None) -> str:
+async def copy_into_new(ctx: Context, source: str, values: Mapping[str, Any], base: VDI | None = None) -> str:
     """A new disk with what another one holds; it is destroyed again where that fails."""
     read_only = values.get("read_only", False)
     fields = {name: start for name, start in STARTS[VDI].items() if VDI.FIELDS[name].qualifier != "RO/runtime"}
