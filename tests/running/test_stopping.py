@@ -1,0 +1,196 @@
+"""A server that is told to stop loses nothing that it acknowledged, and leaves nobody waiting."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import xmlrpc.client
+from pathlib import Path
+
+import pytest
+
+from tests.live import PASSWORD, LiveServer, running
+from tests.running.conftest import answer, connect, get, request
+
+
+def tell(server: LiveServer, number: int) -> None:
+    assert server.process is not None
+    server.process.send_signal(number)
+
+
+def log_in(server: LiveServer) -> str:
+    return server.raw().session.login_with_password("root", PASSWORD)["Value"]
+
+
+def ended(server: LiveServer) -> int:
+    assert server.process is not None
+    status = server.process.wait(20)
+    server.process = None
+    return status
+
+
+def test_a_stop_under_load_loses_no_acknowledged_call(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        session = log_in(server)
+        (host,) = server.raw().host.get_all(session)["Value"]
+        acknowledged: list[list[str]] = [[] for _ in range(4)]
+
+        def write(number: int) -> None:
+            proxy = server.raw()
+            for count in range(100_000):
+                key = f"writer-{number}-{count}"
+                try:
+                    if proxy.host.add_to_other_config(session, host, key, "x")["Status"] == "Success":
+                        acknowledged[number].append(key)
+                except (OSError, xmlrpc.client.Error, EOFError):
+                    return
+                except Exception:  # http.client's, of an answer that never came
+                    return
+
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+        for writer in writers:
+            writer.start()
+        time.sleep(0.6)
+        tell(server, signal.SIGTERM)
+        assert ended(server) == 0
+        for writer in writers:
+            writer.join(10)
+        assert all(len(keys) > 3 for keys in acknowledged)
+        server.start()
+        kept = server.raw().host.get_other_config(log_in(server), host)["Value"]
+        assert {key for keys in acknowledged for key in keys} <= kept.keys()
+
+
+def test_who_waits_for_events_is_answered_at_once(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        session = log_in(server)
+        server.raw().event.register(session, ["vm"])
+        token = server.raw().event_from(session, ["vm"], "", 0.1)["Value"]["token"]
+        socks = [connect(server.url) for _ in range(2)]
+        socks[0].sendall(request("event.from", session, ["vm"], token, 600.0))
+        socks[1].sendall(request("event.next", session))
+        time.sleep(0.3)
+        start = time.monotonic()
+        tell(server, signal.SIGTERM)
+        for sock in socks:
+            assert b"Success" in answer(sock)
+            assert sock.recv(1) == b""  # and the connection is over
+            sock.close()
+        assert ended(server) == 0
+        assert time.monotonic() - start < 3.0
+        assert not (tmp_path / "ready.json").exists()
+
+
+def test_readiness_goes_before_the_listeners(tmp_path: Path) -> None:
+    with running(tmp_path, "--set", "server.drain_delay_seconds=0.8") as server:
+        assert get(server.url, "/readyz") == (200, "ok\n")
+        tell(server, signal.SIGTERM)
+        time.sleep(0.2)
+        assert get(server.url, "/readyz") == (503, "the server is draining\n")
+        assert get(server.url, "/healthz") == (200, "ok\n")
+        assert log_in(server)  # work is done until the listeners close
+        assert ended(server) == 0
+        with pytest.raises(ConnectionRefusedError):
+            connect(server.url)
+
+
+def test_calls_that_do_not_end_in_time_fail_with_the_apis_error(tmp_path: Path) -> None:
+    with running(tmp_path, "--set", "wire.shutdown_seconds=0.4") as server:
+        session = log_in(server)
+        sock = connect(server.url)
+        # A failed login is held back for 5 seconds: a call that outlasts the stop.
+        sock.sendall(request("session.login_with_password", "root", "wrong", "1.0", "test"))
+        time.sleep(0.4)
+        assert server.raw().session.get_uuid(session, session)["Status"] == "Success"
+        tell(server, signal.SIGTERM)
+        said = answer(sock)
+        assert b"INTERNAL_ERROR" in said
+        assert b"the server stopped before the operation had ended" in said
+        assert ended(server) == 0
+
+
+def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+    with running(tmp_path, "--set", "wire.shutdown_seconds=60", "--set", "access.failed_login_seconds=60") as server:
+        sock = connect(server.url)
+        sock.sendall(request("session.login_with_password", "root", "wrong", "1.0", "test"))
+        time.sleep(0.4)
+        start = time.monotonic()
+        tell(server, signal.SIGINT)
+        time.sleep(0.2)
+        tell(server, signal.SIGINT)
+        assert b"INTERNAL_ERROR" in answer(sock)
+        assert ended(server) == 0
+        assert time.monotonic() - start < 5.0
+
+
+def test_a_client_that_does_not_read_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    with running(tmp_path, "--set", "wire.shutdown_seconds=0.3") as server:
+        session = log_in(server)
+        sock = connect(server.url)
+        sock.sendall(request("VM.get_all_records", session) * 60)
+        time.sleep(0.5)
+        start = time.monotonic()
+        tell(server, signal.SIGTERM)
+        assert ended(server) == 0
+        assert time.monotonic() - start < 4.0
+        sock.close()
+
+
+def test_reload(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[server]\nlog_format = "text"\n')
+    with running(tmp_path, "--config", str(file)) as server:
+        session = log_in(server)
+        file.write_text('[server]\nlog_format = "json"\nspeed = 2.0\n[wire]\nmax_body_bytes = 600\n')
+        certificate = server_certificate(server)
+        for name in ("server.pem", "server.key"):
+            (tmp_path / name).unlink()
+        tell(server, signal.SIGHUP)
+        deadline = time.monotonic() + 5
+        while '"settings reloaded' not in server.log() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert "wire.max_body_bytes" in server.log()
+        assert "these settings count after a restart: server.speed" in server.log()
+        assert server_certificate(server) != certificate
+        with connect(server.url) as sock:
+            sock.sendall(request("host.get_by_name_label", session, "x" * 700))
+            assert answer(sock).startswith(b"HTTP/1.1 500 ")
+        file.write_text("[server]\nlog_level = 'loud'\n")
+        tell(server, signal.SIGHUP)
+        while "the settings were not reloaded" not in server.log() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert "must be one of debug" in server.log()
+        assert server.raw().session.get_uuid(session, session)["Status"] == "Success"
+
+
+def server_certificate(server: LiveServer) -> str:
+    import ssl
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(server.tls_url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return ssl.get_server_certificate((parts.hostname, parts.port))
+
+
+def test_word_to_systemd(tmp_path: Path) -> None:
+    import socket
+
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(address))
+        sock.settimeout(10)
+        environment = {"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "200000"}
+        with running(tmp_path, environment=environment) as server:
+            said = [sock.recv(4096).decode() for _ in range(4)]
+            assert sum(text == "WATCHDOG=1" for text in said) >= 2
+            assert any(text.startswith("READY=1\nSTATUS=listening on http://") for text in said)
+            tell(server, signal.SIGHUP)
+            while not sock.recv(4096).startswith(b"RELOADING=1\nMONOTONIC_USEC="):
+                pass
+            assert sock.recv(4096).startswith(b"READY=1")
+            tell(server, signal.SIGTERM)
+            while not sock.recv(4096).startswith(b"STOPPING=1"):
+                pass
+            assert ended(server) == 0
