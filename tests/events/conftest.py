@@ -1,4 +1,4 @@
-"""A server for the tests of tasks and events, with short passes and heartbeats."""
+"""A server for the tests of tasks and events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.client import call_xml
 from tests.inner import InnerServer, inner_server
 
-FLAGS = {("tasks", "pass_seconds"): "0.05", ("events", "empty_next_seconds"): "0.2"}
+FLAGS = {("events", "empty_next_seconds"): "0.2"}
 
 
 @pytest.fixture(scope="package")

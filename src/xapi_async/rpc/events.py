@@ -103,7 +103,10 @@ class _Group:
 
 
 class Events:
-    """Answers event.from and event.inject. wake_ups: how often a waiting caller was woken by a change."""
+    """Answers event.from and event.inject.
+
+    wake_ups: how often a waiting caller was woken by a change. batches: how many different answers were made.
+    """
 
     def __init__(self, store: Store, messages: Messages, sessions: LogoutHook, settings: EventSettings) -> None:
         self._store = store
@@ -119,6 +122,7 @@ class Events:
         self._batches_generation = (-1, -1)
         self._is_released = False
         self.wake_ups = 0
+        self.batches = 0
         store.listen(self._on_commit)
         messages.listen(self._on_messages)
 
@@ -244,6 +248,7 @@ class Events:
         return batch
 
     def _make_batch(self, subscription: Subscription, generation: int, message_generation: int) -> EventBatch:
+        self.batches += 1
         told, newest_message = self._message_events(subscription, message_generation)
         changes = list(self._changes(subscription, generation))
         for operation in ("add", "mod", "del"):

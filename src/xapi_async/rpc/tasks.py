@@ -264,7 +264,10 @@ class Tasks:
     async def _message_cancel(self, ctx: Context, task_ref: str) -> None:
         self._assert_may_act(ctx.caller, task_ref)
         async with self._store.transaction() as tx:
-            tx.set(tx.get(TaskClass, task_ref), current_operations={ctx.task.ref: "cancel"})
+            task = tx.get(TaskClass, task_ref)
+            # That it is to go when it ends is remembered: the client has been told so.
+            kept = {key: value for key, value in task.current_operations.items() if value == "destroy"}
+            tx.set(task, current_operations={ctx.task.ref: "cancel", **kept})
         self.cancel(task_ref)
 
     async def _message_set_status(self, ctx: Context, self_ref: str, value: str) -> None:
