@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
-from tests.live import LiveServer
+from tests.live import LiveServer, running
 
 
 def provisioned(api: Any, name: str) -> str:
@@ -88,3 +89,24 @@ def test_appliances_and_schedules(fresh_server: LiveServer) -> None:
         api.VM_appliance.hard_shutdown(appliance)
         assert {api.VM.get_power_state(vm) for vm in vms} == {"Halted"}
         assert api.VM_appliance.get_allowed_operations(appliance) == ["start"]
+
+
+def test_a_cancelled_copy_leaves_nothing(tmp_path: Path) -> None:
+    slow = {"XAPI_SERVER_DISKS": "nominal", "XAPI_STORAGE_COPY_RATE": "1000000"}
+    with running(tmp_path, environment=slow) as server, server.session() as session:
+        api = session.xenapi
+        vm = provisioned(api, "web")
+        (vbd,) = api.VM.get_VBDs(vm)
+        before = len(api.VM.get_all()), len(api.VDI.get_all())
+        task = api.Async.VM.copy(vm, "never", "OpaqueRef:NULL")
+        deadline = time.monotonic() + 30
+        while not api.VDI.get_current_operations(api.VBD.get_VDI(vbd)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert [api.task.get_name_label(part) for part in api.task.get_subtasks(task)] == ["Async.VDI.copy"]
+        api.task.cancel(task)
+        while api.task.get_status(task) == "pending" and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert (api.task.get_status(task), api.task.get_error_info(task)) == ("cancelled", [])
+        assert (len(api.VM.get_all()), len(api.VDI.get_all())) == before
+        assert api.VM.get_current_operations(vm) == {}
+        assert "clone" in api.VM.get_allowed_operations(vm)

@@ -12,7 +12,6 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.clock import api_time
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context
-from xapi_async.operations.vm.rules import refresh
 from xapi_async.operations.vm.states import force_reset
 from xapi_async.operations.vm_copies import devices
 from xapi_async.operations.vm_copies.disks import CopyDisk, Made, copy_all
@@ -67,5 +66,4 @@ def _enter(tx: Transaction, ctx: Context, source: str, new_name: str, plan: Plan
     devices.copy_vifs(tx, source, copy, keep_mac=plan.is_snapshot)
     devices.copy_vgpus(tx, source, copy)
     force_reset(tx, copy, "Suspended" if plan.with_memory else "Halted")
-    refresh(tx, copy)
     return copy

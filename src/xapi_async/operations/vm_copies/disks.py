@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
@@ -25,8 +25,12 @@ from xapi_async.operations.vm_copies.steady import steady
 
 log = logging.getLogger(__name__)
 
-CopyDisk = Callable[[Context, str], Awaitable[str]]
-"""Makes a new disk out of one; gives its reference."""
+
+class CopyDisk(NamedTuple):
+    """A way to make a new disk out of one. message: what its task is called. make: gives the new disk."""
+
+    message: str
+    make: Callable[[Context, str], Awaitable[str]]
 
 
 def cloning() -> CopyDisk:
@@ -47,7 +51,7 @@ def copying(sr: str) -> CopyDisk:
         made: str = await call(ctx, "VDI.copy", vdi, target, NULL_REF, NULL_REF)
         return made
 
-    return copy
+    return CopyDisk("VDI.copy", copy)
 
 
 def _by(message: str) -> CopyDisk:
@@ -58,7 +62,7 @@ def _by(message: str) -> CopyDisk:
         made: str = await call(ctx, message, vdi, hint)
         return made
 
-    return make
+    return CopyDisk(message, make)
 
 
 class Made:
@@ -108,8 +112,8 @@ async def copy_all(ctx: Context, vm: VM, how: CopyDisk, *, image: str = NULL_REF
 async def copy_one(ctx: Context, vdi: str, how: CopyDisk, watch: Progress) -> str:
     """Copy one disk under a task of its own. Raises TASK_CANCELLED [task] where the task above was cancelled."""
     try:
-        async with ctx.task.child("Async.VDI", watch) as task:
-            return await how(replace(ctx, task=task), vdi)
+        async with ctx.task.child(f"Async.{how.message}", watch) as task:
+            return await how.make(replace(ctx, task=task), vdi)
     except ApiError as error:
         if error.code == "TASK_CANCELLED":
             ctx.task.check()  # which names the task the client knows

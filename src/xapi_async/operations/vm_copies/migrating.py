@@ -39,14 +39,20 @@ async def pool_migrate(ctx: Context, vm: str, host: str, options: Mapping[str, s
     force = options.get("force") == "true"
     if not force:
         _require_cpu(ctx, vm, host)
-    async with marked(ctx, FORCED_RULES if force else RULES, vm, "pool_migrate"):
-        require_no_downgrade(ctx, vm, host)
-        async with reserved(ctx, vm, ThisHost(host)):
-            require_feature(ctx.store, "Xen_motion")
-            await move_domain(ctx, vm, host)
-    if force:
-        async with ctx.store.transaction() as tx:
-            refresh(tx, vm)
+    try:
+        async with marked(ctx, FORCED_RULES if force else RULES, vm, "pool_migrate"):
+            require_no_downgrade(ctx, vm, host)
+            async with reserved(ctx, vm, ThisHost(host)):
+                require_feature(ctx.store, "Xen_motion")
+                await move_domain(ctx, vm, host)
+    finally:
+        if force:
+            await asyncio.shield(_refresh(ctx, vm))
+
+
+async def _refresh(ctx: Context, vm: str) -> None:
+    async with ctx.store.transaction() as tx:
+        refresh(tx, vm)
 
 
 def _require_cpu(ctx: Context, vm: str, host: str) -> None:

@@ -171,14 +171,14 @@ def _moving(sr: str) -> CopyDisk:
     async def make(ctx: Context, vdi: str) -> str:
         vbds = (ctx.store.find(VBD, ref) for ref in ctx.store.get(VDI, vdi).VBDs)
         if not any(vbd is not None and vbd.currently_attached and vbd.mode == "RW" for vbd in vbds):
-            return await copy(ctx, vdi)
-        kept = await snapshot(ctx, vdi)
+            return await copy.make(ctx, vdi)
+        kept = await snapshot.make(ctx, vdi)
         try:
-            return await copy(ctx, kept)
+            return await copy.make(ctx, kept)
         finally:
             await asyncio.shield(destroy_quietly(ctx, [kept]))
 
-    return make
+    return CopyDisk(copy.message, make)
 
 
 async def _exchange(ctx: Context, move: Move, made: Refs, source: str) -> None:
