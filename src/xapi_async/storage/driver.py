@@ -381,9 +381,9 @@ class Storage:
         self._default = default
         self._by_type = dict(by_type or {})
 
-    def driver(self, kind: str) -> Driver:
-        """The driver for a type of SR."""
-        return self._by_type.get(kind, self._default)
+    def driver(self, kind: str, *, is_tools: bool = False) -> Driver:
+        """The driver for a type of SR. is_tools: it is the SR with the guest tools, which no folder holds."""
+        return self._default if is_tools else self._by_type.get(kind, self._default)
 
     @property
     def drivers(self) -> tuple[Driver, ...]:

@@ -86,7 +86,7 @@ async def _unplug(ctx: Context, vdi: str, device: str | None) -> None:
     sr = store.find(SR, found.SR) if found is not None else None
     state = sizes = None
     if found is not None and sr is not None:
-        driver = ctx.services.storage.driver(sr.type)
+        driver = ctx.services.storage.driver(sr.type, is_tools=sr.is_tools_sr)
         with suppress(BackendError):  # the next scan says what is left
             state, sizes = await driver.disk(sr.uuid, found.location), await driver.state(sr.uuid)
     async with store.transaction() as tx:

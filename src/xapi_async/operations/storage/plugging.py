@@ -55,7 +55,7 @@ async def prepare_disk(services: Services, vbd: str, host: str, *, is_start: boo
     device = store.get(VBD, vbd)
     vdi = store.get(VDI, device.VDI)
     sr, where = store.get(SR, vdi.SR), store.get(Host, host)
-    driver = services.storage.driver(sr.type)
+    driver = services.storage.driver(sr.type, is_tools=sr.is_tools_sr)
     with failures(sr.ref, vdi.ref):
         if is_start and vdi.on_boot == "reset":
             await driver.reset(sr.uuid, vdi.location)
@@ -79,7 +79,7 @@ async def _release(services: Services, vbds: Sequence[str], host: str) -> None:
         sr = store.find(SR, vdi.SR) if vdi is not None else None
         if vdi is None or sr is None or where is None:
             continue
-        driver = services.storage.driver(sr.type)
+        driver = services.storage.driver(sr.type, is_tools=sr.is_tools_sr)
         state = None
         try:
             await driver.unplug(where.uuid, sr.uuid, vdi.location)

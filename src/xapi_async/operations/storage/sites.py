@@ -39,7 +39,7 @@ def site_of(services: Services, sr: str, *, plugged: bool = True) -> Site:
     if pbd is None or (plugged and not pbd.currently_attached):
         raise ApiError("SR_HAS_NO_PBDS", sr)
     host = require_reachable(services, pbd.host)
-    return Site(services.storage.driver(found.type), host.uuid, found.uuid, sr, pbd.ref)
+    return Site(services.storage.driver(found.type, is_tools=found.is_tools_sr), host.uuid, found.uuid, sr, pbd.ref)
 
 
 def serving_pbd(reader: Reader, sr: SR) -> PBD | None:
@@ -66,7 +66,7 @@ def driver_of(services: Services, sr: SR) -> Driver:
     """The driver of an SR. Raises SR_UNKNOWN_DRIVER [type] where no plugin is installed for it."""
     if sm_of(services.store, sr.type) is None:
         raise ApiError("SR_UNKNOWN_DRIVER", sr.type)
-    return services.storage.driver(sr.type)
+    return services.storage.driver(sr.type, is_tools=sr.is_tools_sr)
 
 
 def repository(sr: SR, pbd: PBD, size: int = 0) -> Repository:

@@ -23,7 +23,7 @@ async def found_storage(store: Store, storage: Storage, types: Collection[str]) 
     """
     for sr in [sr for sr in store.all(SR) if sr.type in types]:
         for pbd in pbds_of(store, sr)[:1]:
-            driver, site = storage.driver(sr.type), repository(sr, pbd)
+            driver, site = storage.driver(sr.type, is_tools=sr.is_tools_sr), repository(sr, pbd)
             host = store.get(Host, pbd.host).uuid
             await driver.create(host, site)
             await driver.attach(host, site)
@@ -43,7 +43,7 @@ def adopt_storage(store: Store, storage: Storage) -> None:
         hosts = [host.uuid for host in live(store, Host, [one.host for one in pbds if one.currently_attached])]
         sizes = RepositoryState(sr.physical_size, sr.physical_utilisation)
         disks = [disk_state(store, vdi) for vdi in live(store, VDI, sr.VDIs)]
-        storage.driver(sr.type).adopt(repository(sr, pbd), hosts, sizes, disks)
+        storage.driver(sr.type, is_tools=sr.is_tools_sr).adopt(repository(sr, pbd), hosts, sizes, disks)
 
 
 def disk_state(reader: Reader, vdi: VDI) -> DiskState:

@@ -40,10 +40,10 @@ def marked_disk(ctx: Context, vdi: str, operation: str) -> AbstractAsyncContextM
     return marked_together(ctx, Mark(sr_rules.RULES, sr, f"vdi_{operation}"), Mark(vdi_rules.RULES, vdi, operation))
 
 
-async def create(ctx: Context, args: Mapping[str, Any]) -> str:
+async def create(ctx: Context, args: Mapping[str, Any], *, unfinished: bool = False) -> str:
     """VDI.create: a disk full of zeros, which may come out somewhat larger than asked for.
 
-    Raises VDI_INCOMPATIBLE_TYPE ["", type], SR_HAS_NO_PBDS [SR], or what the backend does.
+    unfinished: it is to be filled first, and is of no use if a crash comes between. Raises VDI_INCOMPATIBLE_TYPE ["", type], SR_HAS_NO_PBDS [SR], or what the backend does.
     """
     sr = args["SR"]
     async with marked(ctx, sr_rules.RULES, sr, "vdi_create"):
@@ -60,6 +60,7 @@ async def create(ctx: Context, args: Mapping[str, Any]) -> str:
             read_only=args["read_only"],
             metadata_of_pool=pool.uuid if pool is not None else "",
             sm_config=args["sm_config"],
+            unfinished=unfinished,
         )
         with failures(sr):
             state = await site.driver.create_disk(site.sr, request)
@@ -71,6 +72,8 @@ async def create(ctx: Context, args: Mapping[str, Any]) -> str:
                 values = {name: args[name] for name in ("other_config", "sharable", "tags", "xenstore_data")}
                 vdi = new_disk(tx, sr, state, **values)
                 note_sizes(tx, sr, sizes, more=state.virtual_size)
+                if unfinished:
+                    make_dirty(tx, sr)  # a scan after a crash finds out that the disk is gone
         return vdi.ref
 
 

@@ -70,6 +70,7 @@ async def data_destroy(ctx: Context, self: str) -> None:
             await _wait_until_unused(ctx, self)
             with failures(vdi.SR, self):
                 await site.driver.destroy_data(site.sr, vdi.location)
+                await site.driver.set_type(site.sr, vdi.location, "cbt_metadata")
         except BaseException:
             await asyncio.shield(_set_type(ctx, self, kind))
             raise

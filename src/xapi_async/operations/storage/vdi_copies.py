@@ -121,9 +121,10 @@ async def copy_into_new(ctx: Context, source: str, values: Mapping[str, Any], ba
     """A new disk with what another one holds; it is destroyed again where that fails."""
     read_only = values.get("read_only", False)
     fields = {name: start for name, start in STARTS[VDI].items() if VDI.FIELDS[name].qualifier != "RO/runtime"}
-    made = await create(ctx, {**fields, **values, "read_only": False})
+    made = await create(ctx, {**fields, **values, "read_only": False}, unfinished=True)
     try:
         await _fill(ctx, source, made, base, is_fresh=True)
+        await _finish(ctx, made)
     except BaseException:
         await asyncio.shield(_discard(ctx, made))
         raise
@@ -131,6 +132,13 @@ async def copy_into_new(ctx: Context, source: str, values: Mapping[str, Any], ba
         async with ctx.store.transaction() as tx:
             tx.set(tx.get(VDI, made), read_only=True)
     return made
+
+
+async def _finish(ctx: Context, vdi: str) -> None:
+    found = ctx.store.get(VDI, vdi)
+    site = site_of(ctx.services, found.SR)
+    with failures(found.SR, vdi):
+        await site.driver.finish_disk(site.sr, found.location)
 
 
 async def _discard(ctx: Context, vdi: str) -> None:

@@ -115,8 +115,8 @@ async def _take_place(ctx: Context, moved: Mapping[str, str], vdi: str) -> None:
         for vm in live(store, VM, [vbd.VM])
         if is_in_use(vbd) and vm.power_state in ("Running", "Paused") and not vm.is_control_domain
     }
-    for device, host in running.items():
-        await release_disk(services, device, host)
+    for ref, host in running.items():
+        await release_disk(services, ref, host)
     async with store.transaction() as tx:
         for device in devices:
             vbd = tx.find(VBD, device.ref)
@@ -133,8 +133,8 @@ async def _take_place(ctx: Context, moved: Mapping[str, str], vdi: str) -> None:
                     snapshot_time=source.snapshot_time,
                 )
             refresh(tx, vdi_rules.RULES, new)
-    for device_ref, host in running.items():
-        await prepare_disk(services, device_ref, host)
+    for ref, host in running.items():
+        await prepare_disk(services, ref, host)
 
 
 async def _discard(ctx: Context, vdis: Sequence[str]) -> None:
