@@ -9,6 +9,7 @@ from xapi_async.datamodel.classes.sm import SM
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vbd import VBD
 from xapi_async.datamodel.classes.vdi import VDI
+from xapi_async.datamodel.classes.vgpu import VGPU
 from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_guest_metrics import VMGuestMetrics
@@ -190,3 +191,34 @@ async def test_a_snapshot_the_guest_takes_part_in(pool: Lab):
     with pytest.raises(ApiError) as caught:
         await pool.call("VM.snapshot_with_quiesce", vm, "x")
     assert caught.value.description == ["LICENCE_RESTRICTION", "VSS"]
+
+
+async def test_graphics_and_drives_come_back_too(pool: Lab):
+    vm = await pool.built()
+    async with pool.store.transaction() as tx:
+        tx.create(VGPU, VM=vm, device="0", other_config={"a": "b"})
+        tx.create(VBD, VM=vm, VDI=NULL_REF, empty=True, type="CD", mode="RO", userdevice="3")
+    snapshot = await pool.call("VM.snapshot", vm, "before")
+    (kept,) = (pool.store.get(VGPU, ref) for ref in pool.vm(snapshot).VGPUs)
+    assert kept.other_config == {"a": "b"}
+    drive = pool.store.get(VBD, pool.vm(snapshot).VBDs[1])
+    assert (drive.type, drive.empty, drive.userdevice, drive.other_config) == ("CD", True, "3", {})
+    async with pool.store.transaction() as tx:
+        tx.delete(tx.get(VGPU, pool.vm(vm).VGPUs[0]))
+    await pool.call("VM.revert", snapshot)
+    assert len(pool.vm(vm).VGPUs) == 1
+    disk, drive = (pool.store.get(VBD, ref) for ref in pool.vm(vm).VBDs)
+    assert "attach" in disk.allowed_operations
+    assert "insert" in drive.allowed_operations
+    assert "snapshot" in pool.disks(vm)[0].allowed_operations
+
+
+async def test_a_cd_is_shared_with_the_snapshot(pool: Lab):
+    vm = await pool.built()
+    isos = next(sr.ref for sr in pool.store.all(SR) if sr.content_type == "iso")
+    async with pool.store.transaction() as tx:
+        cd = tx.create(VDI, SR=isos, location="a.iso", managed=True, read_only=True, type="user").ref
+        tx.create(VBD, VM=vm, VDI=cd, type="CD", mode="RO", userdevice="3")
+    for copied in (await pool.call("VM.snapshot", vm, "s"), await pool.call("VM.clone", vm, "c")):
+        drive = pool.store.get(VBD, pool.vm(copied).VBDs[1])
+        assert (drive.VDI, drive.empty, "owner" in drive.other_config) == (cd, False, False)
