@@ -7,10 +7,9 @@ backends have. What is known here is lost with the process; after a restart it i
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from xapi_async.objects.clock import Clock
 from xapi_async.objects.entity import new_uuid
@@ -23,7 +22,6 @@ from xapi_async.storage.driver import (
     NOT_IMPLEMENTED,
     SR_EXISTS,
     SR_UNAVAILABLE,
-    VDI_CREATE_FAILED,
     VDI_EXISTS,
     VDI_UNAVAILABLE,
     BackendError,
@@ -38,42 +36,22 @@ from xapi_async.storage.driver import (
 )
 from xapi_async.storage.kinds import is_raw, kind_of, require_config, taken, virtual_size
 from xapi_async.storage.nominal_logs import Log, changed_between, take_over
+from xapi_async.storage.nominal_parts import (
+    NominalDisk,
+    NominalSr,
+    fresh_sm_config,
+    is_own,
+    iso_name,
+    only_parent,
+    probed,
+    used,
+)
 from xapi_async.storage.nominal_settings import NominalSettings
 
 LONGEST_CHAIN = 30
 """Layers on which a disk may stand and still be snapshotted."""
 
-ISO_SUFFIXES = (".iso", ".img")
 BASE_NAME = "base copy"
-
-_ISO_STEM = re.compile(r"[A-Za-z0-9.-]+")
-
-
-@dataclass(slots=True)
-class _Disk:
-    """A disk. data: bytes it holds of its own. parent: the location of the hidden disk it stands on.
-
-    reset_data: the bytes it had at its reset point; None where there is none.
-    """
-
-    state: DiskState
-    raw: bool
-    data: int = 0
-    parent: str = ""
-    log: Log | None = None
-    reset_data: int | None = None
-    plugs: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Sr:
-    """An SR. other: bytes taken by something other than its disks."""
-
-    facts: Repository
-    size: int
-    other: int = 0
-    hosts: set[str] = field(default_factory=set)
-    disks: dict[str, _Disk] = field(default_factory=dict)
 
 
 class NominalDriver:
@@ -82,19 +60,19 @@ class NominalDriver:
     def __init__(self, clock: Clock, settings: NominalSettings | None = None) -> None:
         self._clock = clock
         self._settings = settings or NominalSettings()
-        self._srs: dict[str, _Sr] = {}
+        self._srs: dict[str, NominalSr] = {}
 
     # Repositories
 
     def adopt(self, sr: Repository, hosts: Collection[str], state: RepositoryState, disks: Sequence[DiskState]) -> None:
         """Learn what the records say of an SR."""
-        known = self._srs[sr.uuid] = _Sr(sr, max(state.physical_size, 0) or self._size(sr), hosts=set(hosts))
+        known = self._srs[sr.uuid] = NominalSr(sr, max(state.physical_size, 0) or self._size(sr), hosts=set(hosts))
         for disk in disks:
             raw = not kind_of(sr.type).vhd or disk.sm_config.get("type") == "raw"
             log = Log() if disk.cbt_enabled else None
             parent = disk.sm_config.get("vhd-parent", "")
-            known.disks[disk.location] = _Disk(disk, raw, disk.physical_utilisation, parent, log)
-        known.other = max(0, state.physical_utilisation - _used(known))
+            known.disks[disk.location] = NominalDisk(disk, raw, disk.physical_utilisation, parent, log)
+        known.other = max(0, state.physical_utilisation - used(known))
 
     async def create(self, host: str, sr: Repository) -> Mapping[str, str]:
         """Make an SR, empty, and attached nowhere."""
@@ -102,7 +80,7 @@ class NominalDriver:
         if sr.uuid in self._srs:
             raise BackendError(SR_EXISTS)
         await self._take_time()
-        self._srs[sr.uuid] = _Sr(sr, self._size(sr))
+        self._srs[sr.uuid] = NominalSr(sr, self._size(sr))
         added = {"allocation": "thick", "use_vhd": "true"} if kind_of(sr.type).volumes else {}
         if sr.type == "iso" and "type" in sr.device_config:
             added["iso_type"] = sr.device_config["type"]
@@ -117,7 +95,7 @@ class NominalDriver:
         """Let a host use an SR. One that is not known is taken to have been there, empty."""
         require_config(sr.type, sr.device_config)
         await self._take_time()
-        known = self._srs.setdefault(sr.uuid, _Sr(sr, self._size(sr)))
+        known = self._srs.setdefault(sr.uuid, NominalSr(sr, self._size(sr)))
         known.hosts.add(host)
 
     async def detach(self, host: str, sr: str) -> None:
@@ -139,13 +117,13 @@ class NominalDriver:
             for sr in self._srs.values()
             if sr.facts.type == kind and all(sr.facts.device_config.get(key) == device_config[key] for key in needs)
         ]
-        return probing.sr_list(_probed(kind, sr) for sr in found)
+        return probing.sr_list(probed(kind, sr) for sr in found)
 
     async def state(self, sr: str) -> RepositoryState:
         """The sizes of an SR."""
         known = self._sr(sr)
-        used = known.other + _used(known)
-        return RepositoryState(used if kind_of(known.facts.type).can_probe is False else known.size, used)
+        taken_up = known.other + used(known)
+        return RepositoryState(taken_up if kind_of(known.facts.type).can_probe is False else known.size, taken_up)
 
     async def scan(self, sr: str) -> Sequence[DiskState]:
         """All disks in an SR."""
@@ -163,7 +141,7 @@ class NominalDriver:
         kind = known.facts.type
         raw = is_raw(kind, request.sm_config)
         size = virtual_size(kind, request.virtual_size, raw=raw)
-        location = _iso_name(request) if kind == "iso" else request.uuid
+        location = iso_name(request) if kind == "iso" else request.uuid
         if location in known.disks:
             raise BackendError(VDI_EXISTS)
         utilisation = taken(kind, size, 0, raw=raw, full=True)
@@ -179,9 +157,9 @@ class NominalDriver:
             type=request.type,
             read_only=request.read_only and kind != "iso",
             metadata_of_pool=request.metadata_of_pool,
-            sm_config=_fresh_sm_config(kind, raw, request.sm_config),
+            sm_config=fresh_sm_config(kind, raw, request.sm_config),
         )
-        known.disks[location] = _Disk(disk, raw)
+        known.disks[location] = NominalDisk(disk, raw)
         return disk
 
     async def finish_disk(self, sr: str, location: str) -> None:
@@ -195,7 +173,7 @@ class NominalDriver:
             size = self._settings.device_size
             read_only = known.facts.sm_config.get("type") == "cd"
             disk = DiskState(location, uuid, size, size, read_only=read_only, sm_config=dict(sm_config))
-            known.disks[location] = _Disk(disk, raw=True)
+            known.disks[location] = NominalDisk(disk, raw=True)
         return known.disks[location].state
 
     async def destroy_disk(self, sr: str, location: str) -> None:
@@ -250,7 +228,7 @@ class NominalDriver:
             base = self._put_base(known, disk)
             also += [base, disk.state]
         sm_config = {
-            **{key: value for key, value in disk.state.sm_config.items() if not _is_own(key)},
+            **{key: value for key, value in disk.state.sm_config.items() if not is_own(key)},
             **({"vhd-parent": disk.parent} if disk.parent else {}),
         }
         made = replace(
@@ -265,15 +243,15 @@ class NominalDriver:
             snapshot_of=location if is_snapshot else "",
             snapshot_time=request.time,
             cbt_enabled=disk.state.cbt_enabled and is_snapshot,
-            sm_config=sm_config if kind_of(kind).volumes else _only_parent(sm_config),
+            sm_config=sm_config if kind_of(kind).volumes else only_parent(sm_config),
         )
         log = None
         if is_snapshot and disk.log is not None:
             log, disk.log = disk.log, Log(before=disk.log)
-        known.disks[request.uuid] = _Disk(made, disk.raw, parent=disk.parent, log=log)
+        known.disks[request.uuid] = NominalDisk(made, disk.raw, parent=disk.parent, log=log)
         return Copied(made, tuple(also))
 
-    def _put_base(self, known: _Sr, disk: _Disk) -> DiskState:
+    def _put_base(self, known: NominalSr, disk: NominalDisk) -> DiskState:
         """Move what a disk holds to a hidden disk under it."""
         kind, uuid = known.facts.type, new_uuid()
         base = replace(
@@ -288,9 +266,9 @@ class NominalDriver:
             snapshot_of="",
             cbt_enabled=False,
             physical_utilisation=taken(kind, disk.state.virtual_size, disk.data, raw=False, full=False),
-            sm_config=_only_parent(disk.state.sm_config) | ({"vdi_type": "vhd"} if kind_of(kind).volumes else {}),
+            sm_config=only_parent(disk.state.sm_config) | ({"vdi_type": "vhd"} if kind_of(kind).volumes else {}),
         )
-        known.disks[uuid] = _Disk(base, raw=False, data=disk.data, parent=disk.parent)
+        known.disks[uuid] = NominalDisk(base, raw=False, data=disk.data, parent=disk.parent)
         disk.parent, disk.data = uuid, 0
         is_leaf = not disk.state.is_a_snapshot
         disk.state = replace(
@@ -391,25 +369,25 @@ class NominalDriver:
         """Whether disks are to be read from end to end, as if they held something."""
         return self._settings.copy_rate > 0
 
-    def note_written(self, sr: _Sr, disk: _Disk, offset: int, length: int) -> None:
+    def note_written(self, sr: NominalSr, disk: NominalDisk, offset: int, length: int) -> None:
         """Account for bytes written to a disk."""
         if disk.log is not None:
             disk.log.note(offset, length)
         self._hold(sr, disk, min(disk.data + length, disk.state.virtual_size))
 
-    def _hold(self, sr: _Sr, disk: _Disk, data: int) -> None:
+    def _hold(self, sr: NominalSr, disk: NominalDisk, data: int) -> None:
         disk.data = data
-        used = taken(sr.facts.type, disk.state.virtual_size, data, raw=disk.raw, full=True)
-        disk.state = replace(disk.state, physical_utilisation=used)
+        utilisation = taken(sr.facts.type, disk.state.virtual_size, data, raw=disk.raw, full=True)
+        disk.state = replace(disk.state, physical_utilisation=utilisation)
 
     # What is known
 
-    def _sr(self, uuid: str) -> _Sr:
+    def _sr(self, uuid: str) -> NominalSr:
         if uuid not in self._srs:
             raise BackendError(SR_UNAVAILABLE)
         return self._srs[uuid]
 
-    def _disk(self, sr: str, location: str) -> _Disk:
+    def _disk(self, sr: str, location: str) -> NominalDisk:
         disk = self._sr(sr).disks.get(location)
         if disk is None:
             raise BackendError(VDI_UNAVAILABLE)
@@ -423,13 +401,13 @@ class NominalDriver:
             await self._clock.sleep(self._settings.seconds)
 
     @staticmethod
-    def _require_space(sr: _Sr, more: int) -> None:
+    def _require_space(sr: NominalSr, more: int) -> None:
         """Only volumes are given their space when they are made; files may promise more than there is."""
-        if kind_of(sr.facts.type).volumes and sr.other + _used(sr) + more > sr.size:
+        if kind_of(sr.facts.type).volumes and sr.other + used(sr) + more > sr.size:
             raise BackendError(NO_SPACE)
 
     @staticmethod
-    def _depth(sr: _Sr, disk: _Disk) -> int:
+    def _depth(sr: NominalSr, disk: NominalDisk) -> int:
         depth = 1
         while disk.parent in sr.disks:
             disk = sr.disks[disk.parent]
@@ -437,7 +415,7 @@ class NominalDriver:
         return depth
 
     @staticmethod
-    def _drop_log(sr: _Sr, disk: _Disk) -> None:
+    def _drop_log(sr: NominalSr, disk: NominalDisk) -> None:
         if disk.log is not None:
             for other in sr.disks.values():
                 if other.log is not None:
@@ -468,7 +446,7 @@ class NominalDriver:
 class _NominalImage:
     """An open disk without bytes."""
 
-    def __init__(self, driver: NominalDriver, sr: _Sr, disk: _Disk) -> None:
+    def __init__(self, driver: NominalDriver, sr: NominalSr, disk: NominalDisk) -> None:
         self.size = disk.state.virtual_size
         self._driver = driver
         self._sr = sr
@@ -495,44 +473,3 @@ class _NominalImage:
     def _require(self, offset: int, length: int) -> None:
         if offset < 0 or length < 0 or offset + length > self.size:
             raise ValueError("the disk ends before the data")
-
-
-def _used(sr: _Sr) -> int:
-    return sum(disk.state.physical_utilisation for disk in sr.disks.values())
-
-
-def _is_own(key: str) -> bool:
-    """Whether an entry of sm_config is about one disk alone."""
-    return key in ("type", "paused") or key.startswith("host_")
-
-
-def _only_parent(sm_config: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in sm_config.items() if key == "vhd-parent"}
-
-
-def _fresh_sm_config(kind: str, raw: bool, given: Mapping[str, str]) -> dict[str, str]:
-    return {**given, **({"vdi_type": "aio" if raw else "vhd"} if kind_of(kind).volumes else {})}
-
-
-def _iso_name(request: DiskRequest) -> str:
-    """The file name of an uploaded image. Raises VDI_CREATE_FAILED for names that are not allowed."""
-    name = request.sm_config.get("path", f"{request.uuid}.img")
-    stem, dot, suffix = name.rpartition(".")
-    allowed = stem.replace(".", "").replace("-", "")
-    if (
-        not stem
-        or f"{dot}{suffix}" not in ISO_SUFFIXES
-        or not (allowed.isascii() and (allowed.isalnum() or not allowed))
-    ):
-        raise BackendError(VDI_CREATE_FAILED, name)
-    return name
-
-
-def _probed(kind: str, sr: _Sr) -> Mapping[str, str]:
-    uuid, config = sr.facts.uuid, sr.facts.device_config
-    if kind == "iscsi":
-        return {"UUID": uuid, "Target": config["target"], "TargetIQN": config["targetIQN"]}
-    if kind in ("nfs", "smb", "file"):
-        return {"UUID": uuid}
-    device = config.get("device") or f"/dev/disk/by-id/scsi-{config.get('SCSIid', '')}"
-    return {"UUID": uuid, "Devlist": device, "size": str(sr.size)}

@@ -43,7 +43,8 @@ def marked_disk(ctx: Context, vdi: str, operation: str) -> AbstractAsyncContextM
 async def create(ctx: Context, args: Mapping[str, Any], *, unfinished: bool = False) -> str:
     """VDI.create: a disk full of zeros, which may come out somewhat larger than asked for.
 
-    unfinished: it is to be filled first, and is of no use if a crash comes between. Raises VDI_INCOMPATIBLE_TYPE ["", type], SR_HAS_NO_PBDS [SR], or what the backend does.
+    unfinished: it is to be filled first, and is of no use if a crash comes between.
+    Raises VDI_INCOMPATIBLE_TYPE ["", type], SR_HAS_NO_PBDS [SR], or what the backend does.
     """
     sr = args["SR"]
     async with marked(ctx, sr_rules.RULES, sr, "vdi_create"):
