@@ -11,7 +11,11 @@ a path, and PUT without a length, whose body ends when the client hangs up.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import struct
+import termios
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,6 +46,15 @@ class _UntilHangUp(StreamReader):
         """Take note of an error, unless all has been received."""
         if not self._eof:
             super().set_exception(exc, *cause)
+
+
+def _unread(transport: asyncio.Transport) -> int:
+    """Bytes that a client has not taken yet, those that the system holds for it included."""
+    left = transport.get_write_buffer_size()
+    sock = transport.get_extra_info("socket")
+    with suppress(OSError):  # where the system does not tell, the rest has to do
+        left += struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
+    return left
 
 
 async def _sent(transport: asyncio.Transport, seconds: float) -> None:
@@ -146,7 +159,7 @@ class Connection(RequestHandler):
         super().pause_writing()
         transport = self.transport
         if transport is not None:
-            self._watch_reading(transport, transport.get_write_buffer_size())
+            self._watch_reading(transport, _unread(transport))
 
     def _watch_reading(self, transport: asyncio.Transport, left: int) -> None:
         """Cut off a client that reads nothing at all for too long. left: bytes it is still to read."""
@@ -156,7 +169,7 @@ class Connection(RequestHandler):
             self._stalled = self._loop.call_later(delay, self._judge_reading, transport, left)
 
     def _judge_reading(self, transport: asyncio.Transport, before: int) -> None:
-        left = transport.get_write_buffer_size()
+        left = _unread(transport)
         if left < before:
             self._watch_reading(transport, left)
             return
