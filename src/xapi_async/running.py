@@ -36,6 +36,8 @@ from xapi_async.storage import nbd
 from xapi_async.storage.nbd import NbdSettings
 from xapi_async.wire.app import Bound, serve
 from xapi_async.wire.settings import WireSettings
+from xapi_async.workers.hello import InForce
+from xapi_async.workers.readers import AllTraffic, Readers, Writer
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +76,15 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
         async with (
             _working((*core.background, lag.run, manager.run)),
             _operating(core, drain_ends),
-            serve(core.dispatcher, table, wire, to_listen.listeners, core.dispatcher.interrupt) as bound,
+            Readers(settings.workers - 1, core.dispatcher, core.services.store) as readers,
+            serve(
+                core.dispatcher, table, wire, to_listen.listeners, core.dispatcher.interrupt, readers.sharing
+            ) as bound,
             _disks_served(config, core, to_listen),
         ):
-            metrics.traffic = bound.front
-            reloader = _reloader(config, load, core, bound, to_listen)
+            metrics.traffic = AllTraffic(bound.front, readers)
+            reloader = _reloader(config, load, core, bound, to_listen, readers)
+            await readers.start(Writer(core.dispatcher, core.access.sessions, table, bound), _in_force(config))
             with _signals(core, partial(_reload, reloader, manager)) as stop:
                 readiness.phase = "serving"
                 _tell_ready(settings, bound)
@@ -90,6 +96,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
                 if settings.ready_file:
                     await asyncio.to_thread(Path(settings.ready_file).unlink, missing_ok=True)
                 await _drain(core, reloader.config.section(ServerSettings))
+                readers.stop()
                 drain_ends.begin(bound.front.settings.shutdown_seconds)
     log.info("stopped")
 
@@ -128,7 +135,17 @@ def _metrics(core: Core, lag: LoopLag) -> Metrics:
     return Metrics(core.services.store, core.dispatcher.stats, core.events, core.queue, lag, spellings)
 
 
-def _reloader(config: Config, load: Callable[[], Config], core: Core, bound: Bound, to_listen: Listening) -> Reloader:
+def _in_force(config: Config) -> InForce:
+    return InForce(
+        config.section(ServerSettings),
+        config.section(WireSettings),
+        config.section(ObservabilitySettings).slow_call_seconds,
+    )
+
+
+def _reloader(
+    config: Config, load: Callable[[], Config], core: Core, bound: Bound, to_listen: Listening, readers: Readers
+) -> Reloader:
     def renew(new: Config) -> None:
         to_listen.renew(new.section(ServerSettings))
 
@@ -138,8 +155,11 @@ def _reloader(config: Config, load: Callable[[], Config], core: Core, bound: Bou
     def watch(new: Config) -> None:
         slow_calls.watch(core.dispatcher.stats, new.section(ObservabilitySettings).slow_call_seconds)
 
+    def tell_readers(new: Config) -> None:
+        readers.put_in_force(_in_force(new))
+
     # The certificate first: it is what may be wrong.
-    return Reloader(config, load, (renew, limit, watch, _set_up_logging))
+    return Reloader(config, load, (renew, limit, watch, _set_up_logging, tell_readers))
 
 
 def _reload(reloader: Reloader, manager: ServiceManager) -> None:

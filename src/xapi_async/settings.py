@@ -46,6 +46,14 @@ class ServerSettings:
         default=0.0,
         metadata={"doc": "Seconds between /readyz saying no at a stop and the listeners closing, for load balancers."},
     )
+    workers: int = field(
+        default=1,
+        metadata={"doc": "Processes that answer clients: one that writes, the others reading. One for each core."},
+    )
+    worker_stalled_seconds: float = field(
+        default=10.0,
+        metadata={"doc": "Seconds without word from a reading process after which it is killed and started again."},
+    )
     log_level: LogLevel = field(default="info", metadata={"doc": "What is worth a line in the log."})
     log_format: LogFormat = field(default="text", metadata={"doc": "How the lines of the log look."})
     speed: float = field(
@@ -55,5 +63,9 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if not 0 < self.speed < float("inf"):
             raise ValueError(f"speed must be more than 0, not {self.speed}")
+        if self.workers < 1:
+            raise ValueError(f"workers must be at least 1, not {self.workers}")
+        if not 2 <= self.worker_stalled_seconds < float("inf"):
+            raise ValueError(f"worker_stalled_seconds must be at least 2, not {self.worker_stalled_seconds}")
         if not 0 <= self.drain_delay_seconds < float("inf"):
             raise ValueError(f"drain_delay_seconds must not be negative, not {self.drain_delay_seconds}")

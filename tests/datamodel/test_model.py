@@ -36,6 +36,7 @@ TOP = {
     "listening",
     "reloading",
     "running",
+    "workers",
     "__main__",
     "__init__",
 }

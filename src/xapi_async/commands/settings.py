@@ -16,6 +16,7 @@ FLAGS: dict[str, tuple[str, str]] = {
     "tls_listen": ("server", "tls_listen"),
     "database": ("server", "database"),
     "ready_file": ("server", "ready_file"),
+    "workers": ("server", "workers"),
     "hosts": ("inventory", "hosts"),
     "vms": ("inventory", "vms"),
     "seed": ("inventory", "seed"),
@@ -45,6 +46,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--ready-file", metavar="FILE", help="written when the server answers: JSON with url, tls_url and pid"
     )
     _complete(file, shtab.FILE)
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that answer clients; one for each core")
     parser.add_argument("--hosts", type=int, metavar="N", help="hosts of a new database")
     parser.add_argument("--vms", type=int, metavar="N", help="virtual machines of a new database")
     parser.add_argument("--seed", type=int, metavar="N", help="what the random parts of a new database follow from")

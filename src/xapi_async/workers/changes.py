@@ -1,0 +1,125 @@
+"""Objects and changes as they travel from the writer to its readers.
+
+A snapshot travels in slices, between which changes go on. Each slice has its objects as they are at
+that moment in the stream, so a reader applies a change to an object that it has, and leaves it out for
+one that is still to come, which will come with that change in it.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from xapi_async.datamodel.classes import CLASSES
+from xapi_async.datamodel.language import ApiClass
+from xapi_async.objects.entity import EMPTY_MAP, Entity, live_class, put_off_field
+from xapi_async.objects.store import Store
+from xapi_async.objects.transaction import Step
+
+PackedObject = tuple[str, int, int, "str | None", tuple[Any, ...]]
+"""Reference, generations of creation and last change, the field that was put off, and all values in order."""
+
+PackedStep = tuple[str, int, str, int, Any, Any]
+"""Operation, number of the class, reference, generation; then all values of an ``add``, or the values
+and links of a ``mod``."""
+
+SLICE = 500
+"""Objects that are packed in one go: the writer answers nobody meanwhile."""
+
+_NUMBERS = {cls: number for number, cls in enumerate(CLASSES)}
+
+
+def pack_step(step: Step, generation: int) -> PackedStep:
+    """A step of a commit, to be called as it lands."""
+    number = _NUMBERS[step.cls]
+    if step.operation == "add":
+        return "add", number, step.ref, generation, values_in_order(step.entity), None
+    if step.operation == "del":
+        return "del", number, step.ref, generation, None, None
+    return "mod", number, step.ref, generation, step.values, step.links
+
+
+def unpack_step(packed: PackedStep) -> Step:
+    """The step again, for :meth:`Store.repeat`."""
+    operation, number, ref, _, values, links = packed
+    step = Step.__new__(Step)
+    step.operation, step.cls, step.ref = operation, CLASSES[number], ref
+    step.values, step.links = values, links
+    if operation == "add":
+        step.entity = _entity(step.cls, ref, values)
+    return step
+
+
+def pack_slices(store: Store) -> Iterator[tuple[int, list[PackedObject]]]:
+    """Every object there is now and still is when its turn comes, in slices by number of class."""
+    refs = [(cls, list(store.table(cls))) for cls in CLASSES if cls.FACTS.in_database]
+    for cls, of_class in refs:
+        table: Any = store.table(cls)
+        for start in range(0, len(of_class), SLICE):
+            found = (table.get(ref) for ref in of_class[start : start + SLICE])
+            yield _NUMBERS[cls], [_pack(entity) for entity in found if entity is not None]
+
+
+def _pack(entity: Entity) -> PackedObject:
+    late = put_off_field(entity)
+    if late is None:
+        values = values_in_order(entity)
+    else:  # without computing it: there may be very many of them
+        values = tuple([None if name == late else getattr(entity, name) for name in entity.FIELD_NAMES])
+    return entity.ref, entity.born, entity.modified, late, values
+
+
+class Unpacker:
+    """Makes objects of slices, equal texts and other small values shared between them as far as that goes."""
+
+    def __init__(self) -> None:
+        self._shared: dict[Any, Any] = {}
+
+    def entities(self, number: int, packed: Iterable[PackedObject]) -> Iterator[tuple[Entity, str | None]]:
+        """The objects of a slice, each with the field of it that was put off."""
+        cls = CLASSES[number]
+        for ref, born, modified, late, values in packed:
+            entity = _entity(cls, self._share(ref), [self._share(value) for value in values])
+            entity.born, entity.modified = born, modified
+            yield entity, late
+
+    def _share(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self._shared.setdefault(value, value)
+        if kind is tuple and len(value) < _SHARED_ITEMS and all(type(item) is str for item in value):
+            items = tuple([self._shared.setdefault(item, item) for item in value])
+            return self._shared.setdefault(items, items)
+        return value
+
+
+_SHARED_ITEMS = 64
+
+
+def values_in_order(entity: Entity) -> tuple[Any, ...]:
+    """All values of an object, in the order in which its class names the fields."""
+    return type(entity).read_all(entity)
+
+
+def _entity(cls: type[ApiClass], ref: str, values: Sequence[Any]) -> Entity:
+    live = live_class(cls)
+    entity = live.__new__(live)
+    entity.ref = ref
+    entity.born = entity.modified = 0
+    entity.memo = entity.members = entity.late = None
+    for name, value in zip(live.FIELD_NAMES, values, strict=True):
+        # As everywhere: nobody changes a map in place, so all empty ones are the same.
+        setattr(entity, name, value if value or type(value) is not dict else EMPTY_MAP)
+    return entity
+
+
+def packed_batch(steps: list[PackedStep]) -> bytes:
+    """Changes in one piece, made once for all readers."""
+    return pickle.dumps(steps, 5)
+
+
+def unpacked_batch(batch: bytes) -> list[PackedStep]:
+    """The changes in a piece."""
+    found: list[PackedStep] = pickle.loads(batch)  # noqa: S301  from our own writer, see xapi_async.workers.link
+    return found

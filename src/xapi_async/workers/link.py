@@ -1,0 +1,97 @@
+"""The connection between the writer and a reader: messages in order, several to a frame.
+
+Both ends are the same program on the same machine and were born with this connection, which nobody
+else can reach; so messages are pickled tuples, their first item naming what they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Callable
+from typing import Any, cast
+
+Message = tuple[Any, ...]
+
+_LENGTH = 8
+_BUFFER_BYTES = 1 << 20
+
+
+class Link(asyncio.Protocol):
+    """One end. receive: called with each message. lost: called once when the other end is gone."""
+
+    def __init__(self, receive: Callable[[Message], None], lost: Callable[[], None]) -> None:
+        self._receive = receive
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self._outbox: list[Message] = []
+        self._received = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._room: asyncio.Future[None] | None = None  # set while the other end reads too slowly
+
+    def send(self, *message: Any) -> None:
+        """Send a message, together with all others of this turn of the event loop."""
+        if not self._outbox:
+            self._loop.call_soon(self._flush)
+        self._outbox.append(message)
+
+    async def drained(self) -> None:
+        """Wait until the other end has read most of what was sent. Raises ConnectionError when it is gone."""
+        self._flush()
+        if self._room is not None:
+            await asyncio.shield(self._room)
+        if self._transport is None:
+            raise ConnectionResetError("the other process is gone")
+
+    def close(self) -> None:
+        """Hang up, after what was sent."""
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def _flush(self) -> None:
+        if self._outbox and self._transport is not None:
+            frame = pickle.dumps(self._outbox, 5)
+            self._transport.writelines((len(frame).to_bytes(_LENGTH, "big"), frame))
+        self._outbox = []
+
+    # What the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(_BUFFER_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The other process is gone."""
+        self._transport = None
+        self.resume_writing()
+        self._lost()
+
+    def pause_writing(self) -> None:
+        """The other end reads too slowly."""
+        self._room = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        if self._room is not None:
+            self._room.set_result(None)
+            self._room = None
+
+    def data_received(self, data: bytes) -> None:
+        """Something has come."""
+        received = self._received
+        received += data
+        start = 0
+        while len(received) - start >= _LENGTH:
+            body = start + _LENGTH
+            end = body + int.from_bytes(received[start:body], "big")
+            if end > len(received):
+                break
+            with memoryview(received) as view:
+                messages = pickle.loads(view[body:end])  # noqa: S301  see the module's first lines
+            for message in messages:
+                self._receive(message)
+            start = end
+        if start:
+            del received[:start]

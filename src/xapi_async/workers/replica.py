@@ -1,0 +1,73 @@
+"""A reader's copy of the objects: how it is filled, and how it follows the writer's."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from xapi_async import operations
+from xapi_async.datamodel.classes import CLASSES
+from xapi_async.datamodel.language import ApiClass
+from xapi_async.objects.entity import Late, declared_class, put_off
+from xapi_async.objects.journal import MemoryJournal
+from xapi_async.objects.store import Store
+from xapi_async.operations.marking import allowed_operations
+from xapi_async.workers.changes import PackedObject, Unpacker, unpack_step, unpacked_batch
+from xapi_async.workers.settling import Settling
+
+Names = Mapping[int, Mapping[str, tuple[str, ...]]]
+
+
+class Replica:
+    """The copy. changed: called with class and reference of each object that changes."""
+
+    def __init__(self, settling: Settling, changed: Callable[[type[ApiClass], str], None]) -> None:
+        self.store = Store(MemoryJournal())
+        self._settling = settling
+        self._changed = changed
+        self._unpacker: Unpacker | None = Unpacker()  # as long as the snapshot is on its way
+        # What the writer put off is put off here as well, and comes to the same when it is asked for.
+        self._late = {
+            rules.cls: Late("allowed_operations", partial(allowed_operations, self.store, rules))
+            for rules in operations.rules()
+        }
+        gc.disable()  # for as long as many lasting objects are made
+
+    def fill(self, number: int, packed: list[PackedObject]) -> None:
+        """Put in a slice of the snapshot."""
+        assert self._unpacker is not None  # slices come before the snapshot's end
+        for entity, late in self._unpacker.entities(number, packed):
+            cls = declared_class(entity)
+            self.store.restore(cls, entity)
+            if late is not None:
+                put_off(entity, self._late[cls])
+
+    def filled(self, names: Names) -> None:
+        """The snapshot is complete. names: see :meth:`Store.restore_order`, by number of the class."""
+        self._unpacker = None
+        self.store.restore_order({CLASSES[number]: by_name for number, by_name in names.items()})
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+
+    def apply(self, batch: bytes) -> int:
+        """Apply changes, and give the generation of the last."""
+        store, settling, is_filling = self.store, self._settling, self._unpacker is not None
+        generation = 0
+        for packed in unpacked_batch(batch):
+            operation, generation = packed[0], packed[3]
+            step = unpack_step(packed)
+            if is_filling and operation != "add" and store.find(step.cls, step.ref) is None:
+                continue  # it will come with this change in it, or not at all
+            store.repeat(step, generation)
+            settling.note(step.cls, step.ref, generation)
+            self._changed(step.cls, step.ref)
+        return generation
+
+
+def numbered(names: Mapping[type[ApiClass], Mapping[str, tuple[str, ...]]]) -> dict[int, Any]:
+    """What :meth:`Replica.filled` takes, from a store's :meth:`~Store.names_in_order`."""
+    numbers = {cls: number for number, cls in enumerate(CLASSES)}
+    return {numbers[cls]: by_name for cls, by_name in names.items() if by_name}

@@ -1,0 +1,124 @@
+"""Which changes are not yet in all processes, and who has to wait for that.
+
+Each process keeps this for itself: the writer learns from its readers' word that they have applied a
+change, the readers from the writer's word that all of them have. In between a change is *unsettled*.
+An answer may be computed from it at once, but must not leave before it is settled. Then whoever asks
+afterwards, wherever, sees that change or a later one: reads never go back in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from xapi_async.datamodel.classes import Session
+from xapi_async.datamodel.language import ApiClass
+from xapi_async.rpc.call import Call
+from xapi_async.rpc.entries import Entry
+
+
+class Settling:
+    """The unsettled changes. settled: the generation up to which all changes are everywhere. newest: the last."""
+
+    def __init__(self) -> None:
+        self.settled = 0
+        self.newest = 0
+        # The generation of the last unsettled change, by object and by class, the newest last.
+        self._objects: dict[str, int] = {}
+        self._classes: dict[type[ApiClass], int] = {}
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+
+    def note(self, cls: type[ApiClass], ref: str, generation: int) -> None:
+        """A change has been applied here."""
+        self._objects.pop(ref, None)
+        self._objects[ref] = generation
+        self._classes.pop(cls, None)
+        self._classes[cls] = generation
+        self.newest = generation
+
+    def settle(self, generation: int) -> None:
+        """All changes up to a generation are everywhere."""
+        if generation <= self.settled:
+            return
+        self.settled = generation
+        _drop(self._objects, generation)
+        _drop(self._classes, generation)
+        for due in [due for due in self._waiting if due <= generation]:
+            for future in self._waiting.pop(due):
+                if not future.done():  # else whoever waited was cancelled
+                    future.set_result(None)
+
+    def until(self, generation: int) -> Awaitable[None] | None:
+        """What to await until a generation is settled; None where it is."""
+        if generation <= self.settled:
+            return None
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(generation, []).append(future)
+        return future
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all changes are everywhere."""
+        return not self._objects
+
+    def of_object(self, ref: Any) -> int:
+        """The generation of an object's last unsettled change; 0 where there is none."""
+        return self._objects.get(ref, 0) if type(ref) is str else 0
+
+    def of_class(self, cls: type[ApiClass]) -> int:
+        """The generation of a class's last unsettled change; 0 where there is none."""
+        return self._classes.get(cls, 0)
+
+
+def _drop(generations: dict[Any, int], upto: int) -> None:
+    gone = 0
+    for generation in generations.values():
+        if generation > upto:
+            break
+        gone += 1
+    if gone == len(generations):
+        generations.clear()
+        return
+    for key in list(generations)[:gone]:
+        del generations[key]
+
+
+class Shown(NamedTuple):
+    """What a reading message shows. is_one: only the object that its first parameter names."""
+
+    cls: type[ApiClass]
+    is_one: bool
+
+
+def shown_by(entries: Iterable[Entry]) -> Mapping[str, Shown]:
+    """What each reading message shows, by every spelling of its name."""
+    found: dict[str, Shown] = {}
+    for entry in entries:
+        if entry.read is not None:
+            is_one = entry.message.kind == "field getter" or entry.message.name == "get_record"
+            found[entry.name] = found[entry.name.replace(".", "_", 1)] = Shown(entry.cls, is_one)
+    return found
+
+
+class Gate:
+    """Says what an answer has to wait for, if anything; see :data:`xapi_async.wire.rpc_endpoint.Gate`."""
+
+    def __init__(self, settling: Settling, shown: Mapping[str, Shown]) -> None:
+        self._settling = settling
+        self._shown = shown
+
+    def __call__(self, call: Call | None) -> Awaitable[None] | None:
+        """What to await before the answer to a reading call leaves; given None, before any other."""
+        settling = self._settling
+        if settling.is_settled:
+            return None
+        shown = None if call is None else self._shown.get(call.method)
+        if call is None or shown is None or not call.params:
+            return settling.until(settling.newest)
+        is_one = shown.is_one and len(call.params) > 1
+        needed = settling.of_object(call.params[1]) if is_one else settling.of_class(shown.cls)
+        # That there is such a session, or none, is shown as well.
+        session = call.params[0]
+        needed = max(needed, settling.of_object(session) if shown.cls is not Session else needed)
+        return settling.until(needed)
