@@ -105,6 +105,7 @@ class Dispatcher:
                 return self._unlisted(call)
             return answer(call)
         except ApiError as error:
+            log.info("%s refused: %s", self._known(call.method), error.code)
             return Failure(error)
         except Exception as error:
             return Failure(internal_error(call.method, error))
@@ -125,9 +126,12 @@ class Dispatcher:
         return outcome
 
     def _count(self, call: Call, outcome: Outcome, start: float) -> None:
-        method = call.method if call.method in self._table else UNKNOWN
         code = outcome.error.code if isinstance(outcome, Failure) else None
-        self.stats.note(method, code, perf_counter() - start)
+        self.stats.note(self._known(call.method), code, perf_counter() - start)
+
+    def _known(self, method: str) -> str:
+        """The name of a method where it has one: clients may send any text, of any length."""
+        return method if method in self._table else UNKNOWN
 
     def entries(self) -> Iterator[Entry]:
         """Everything that can be called, by its dotted name."""
@@ -136,11 +140,6 @@ class Dispatcher:
     def missing(self) -> list[str]:
         """The messages that are not built yet."""
         return sorted(entry.name for entry in self._entries.values() if entry.is_missing)
-
-    async def drain(self) -> None:
-        """Wait for the work behind asynchronous calls."""
-        while self._background:
-            await asyncio.wait(self._background)
 
     def interrupt(self) -> None:
         """Have every call under way fail now, and the tasks of asynchronous ones, because the server stops."""
