@@ -73,6 +73,21 @@ def test_everything_simple_is_answered_while_an_operation_goes_on(api: Any) -> N
     assert api.VM.get_name_label(vm) == "renamed"
 
 
+def test_who_waits_for_an_operation_can_be_cancelled(api: Any) -> None:
+    vm = new_vm(api, "waited for")
+    task = api.Async.VM.start(vm, False, False)
+    until(lambda: api.task.get_allowed_operations(task) == ["cancel"])
+    waiting = api.Async.VM.clone(vm, "never")
+    until(lambda: api.task.get_allowed_operations(waiting) == ["cancel"])
+    api.task.cancel(waiting)
+    assert ended(api, waiting)["status"] == "cancelled"
+    assert api.task.get_status(task) == "pending"
+    assert api.VM.get_by_name_label("never") == []
+    assert api.VM.get_current_operations(vm) == {task: "start"}
+    api.task.cancel(task)
+    assert ended(api, task)["status"] == "cancelled"
+
+
 async def write(url: str, session: str, vm: str, writer: int) -> list[bytes]:
     """Add a few keys to one map, over a connection of one's own."""
     address = urlsplit(url)
