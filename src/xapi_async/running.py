@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -212,11 +212,9 @@ _TURNS = 1000
 async def _operating(core: Core, seconds: Callable[[], float]) -> AsyncIterator[None]:
     """Leaving it waits for the work behind asynchronous calls; what then still goes on is made to fail."""
     yield
-    with suppress(TimeoutError):
-        await asyncio.wait_for(core.dispatcher.drain(), seconds())
+    await core.dispatcher.drain(seconds())
     core.dispatcher.interrupt()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(core.dispatcher.drain(), _TELL_SECONDS)
+    await core.dispatcher.drain(_TELL_SECONDS)
 
 
 _TELL_SECONDS = 5.0

@@ -147,6 +147,11 @@ class Dispatcher:
         for task in (*self._in_flight, *self._background):
             task.cancel()
 
+    async def drain(self, seconds: float) -> None:
+        """Wait for the work behind asynchronous calls, for so many seconds at the most."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=seconds)
+
     async def stop(self) -> None:
         """End the work behind asynchronous calls; their tasks fail."""
         for task in self._background:
