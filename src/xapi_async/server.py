@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,7 @@ def _core(config: Config, database: Database, services: Services, access: Access
     disks = pool_disks()
     contexts = ReaderContexts(services, access.sessions, tasks, "get_export_raw_vdi")
     pages: Routes = {
-        ("GET", reference.PREFIX): _reference_page,
+        ("GET", reference.PREFIX): partial(_reference_page, frozenset(dispatcher.missing())),
         **raw_disks.routes(TransferAccess(services, access.http, tasks, audit), disks),
     }
     exports = DiskExports(contexts, disks)
@@ -216,8 +217,8 @@ def _master(store: Store) -> str:
 # Pages
 
 
-async def _reference_page(request: web.BaseRequest) -> web.StreamResponse:
-    page = reference.page(request.path)
+async def _reference_page(missing: frozenset[str], request: web.BaseRequest) -> web.StreamResponse:
+    page = reference.page(request.path, missing)
     if page is None:
         raise web.HTTPNotFound(reason="there is no such page in the reference")
     return web.Response(text=page, content_type="text/html")
