@@ -29,6 +29,7 @@ from xapi_async.observability.metrics import Metrics
 from xapi_async.observability.readiness import Readiness
 from xapi_async.observability.service_manager import ServiceManager
 from xapi_async.observability.settings import ObservabilitySettings
+from xapi_async.observability.tracing import traced
 from xapi_async.reloading import Reloader
 from xapi_async.server import Core, Work, assembled
 from xapi_async.settings import ServerSettings
@@ -76,10 +77,9 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
         async with (
             _working((*core.background, lag.run, manager.run)),
             _operating(core, drain_ends),
+            traced(core.dispatcher, shown) as dispatcher,
             Readers(settings.workers - 1, core.dispatcher, core.services.store) as readers,
-            serve(
-                core.dispatcher, table, wire, to_listen.listeners, core.dispatcher.interrupt, readers.sharing
-            ) as bound,
+            serve(dispatcher, table, wire, to_listen.listeners, core.dispatcher.interrupt, readers.sharing) as bound,
             _disks_served(config, core, to_listen),
         ):
             metrics.traffic = AllTraffic(bound.front, readers)

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,32 @@ def _other_address() -> str:
             return str(sock.getsockname()[0])
         except OSError:
             return "127.0.0.1"
+
+
+def test_traces_are_sent_where_the_settings_say(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    received: list[bytes] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    collector = HTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=collector.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{collector.server_port}/v1/traces"
+    try:
+        with running(tmp_path, "--set", f"observability.trace_endpoint={endpoint}") as server:
+            session = server.raw().session.login_with_password("root", PASSWORD)["Value"]
+            server.raw().VM.start(session, "OpaqueRef:none", False, False)
+            assert server.stop() == 0  # what is left is sent now
+    finally:
+        collector.shutdown()
+        collector.server_close()
+    spans = b"".join(received)
+    assert b"session.login_with_password" in spans
+    assert b"HANDLE_INVALID" in spans
