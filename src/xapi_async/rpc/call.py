@@ -8,7 +8,9 @@ be kept with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -58,6 +60,30 @@ class Failure(NamedTuple):
 
 
 Outcome = Success | Failure
+
+
+class Landing:
+    """The outcome of a write that only waits for its change to be durable: known when ``done`` is.
+
+    Whoever has a callback to give needs no task to wait in; for everybody else it is awaitable.
+    """
+
+    __slots__ = ("_finish", "done")
+
+    def __init__(self, done: asyncio.Future[None], finish: Callable[[BaseException | None], Outcome]) -> None:
+        self.done = done
+        self._finish = finish
+
+    def outcome(self) -> Outcome:
+        """The outcome; only once, after ``done`` is done."""
+        error = asyncio.CancelledError() if self.done.cancelled() else self.done.exception()
+        return self._finish(error)
+
+    def __await__(self) -> Generator[Any, None, Outcome]:
+        # Shielded: the change lands whether or not whoever waits here still wants to know.
+        with suppress(ApiError):
+            yield from asyncio.shield(self.done).__await__()
+        return self.outcome()
 
 
 class Event(NamedTuple):

@@ -18,7 +18,7 @@ from xapi_async.datamodel.types import STRING_SET, Ref
 from xapi_async.operations.context import Caller, Context, Handler, Handlers, Origin, Services
 from xapi_async.rpc import convert, implicit, request_id
 from xapi_async.rpc.absent import Nobody, NoTask
-from xapi_async.rpc.call import ANY, Call, Failure, Outcome, Success
+from xapi_async.rpc.call import ANY, Call, Failure, Landing, Outcome, Success
 from xapi_async.rpc.entries import Entry, entries
 from xapi_async.rpc.roles import denied
 from xapi_async.rpc.stats import UNKNOWN, CallStats
@@ -93,6 +93,8 @@ class Dispatcher:
         outcome = self._answer(call)
         if isinstance(outcome, tuple):
             self._count(call, outcome, start)
+            return outcome
+        if type(outcome) is Landing:
             return outcome
         return self._counted(call, outcome, start)
 
@@ -173,6 +175,38 @@ class Dispatcher:
                     raise ApiError("Fault", f"{entry.name} has no asynchronous form")
                 return self._start(entry, caller, args, call)
             return self._run(entry, caller, args, call)
+
+        return answer
+
+    def answer_written(self, entry: Entry) -> Callable[[Call], Outcome | Landing]:
+        """The function that answers a message that writes a field: it waits for nothing but the journal."""
+        write, change = entry.write, self._services.store.change
+        assert write is not None  # only such entries come here
+        success = Success(entry.message.result, None)
+
+        def answer(call: Call) -> Outcome | Landing:
+            start = perf_counter()
+            args = _arguments(entry, call)
+            caller = self._caller(entry, call)
+
+            def finish(error: BaseException | None) -> Outcome:
+                failure = error if isinstance(error, ApiError) else _stopped() if error is not None else None
+                self._note(entry, caller, args, failure)
+                return success if failure is None else Failure(failure)
+
+            def land(error: BaseException | None) -> Outcome:
+                outcome = finish(error)
+                self._count(call, outcome, start)
+                return outcome
+
+            if entry.message.removed:
+                raise ApiError("MESSAGE_REMOVED")
+            try:
+                self._assert_allowed(entry, caller, args)
+                done = change(lambda tx: write(tx, *args))
+            except ApiError as error:
+                return finish(error)
+            return finish(None) if done is None else Landing(done, land)
 
         return answer
 
@@ -357,6 +391,8 @@ def _table(
         answer: Callable[[Call], Outcome | Awaitable[Outcome]]
         if entry.read is not None:
             answer = read_answer(entry, dispatcher.caller_of)
+        elif entry.write is not None:
+            answer = dispatcher.answer_written(entry)
         else:
             answer = dispatcher.answer_handled(entry, is_async=False)
         for spelling in (name, name.replace(".", "_", 1)):

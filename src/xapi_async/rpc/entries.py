@@ -33,13 +33,14 @@ class Entry:
     converters: tuple[convert.Converter, ...]
     mandatory: int
     read: implicit.Read | None = None
+    write: implicit.Write | None = None
     handler: Handler | None = None
     key_permissions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_missing(self) -> bool:
         """Whether the message is one that is not built yet."""
-        return self.read is None and self.handler is None and not self.message.removed
+        return not (self.read or self.write or self.handler or self.message.removed)
 
     @property
     def has_task(self) -> bool:
@@ -96,6 +97,7 @@ def _entry(
         entry.handler = handlers[name]
     elif message.kind != "explicit":
         entry.read = implicit.reader(store, cls, message)
+        entry.write = implicit.field_writer(cls, message)
         entry.handler = implicit.writer(cls, message)
     return entry
 

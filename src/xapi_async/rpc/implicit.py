@@ -18,10 +18,13 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.relations import COMPUTED, FORWARD
 from xapi_async.objects.store import Store
 from xapi_async.objects.stored_names import stored_name
+from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handler
 from xapi_async.rpc.convert import stored
 
 Read = Callable[..., Any]
+Write = Callable[..., None]
+"""What a message writes, in a transaction that is its first parameter; it neither waits nor gives anything."""
 
 
 def reader(store: Store, cls: type[ApiClass], message: Message) -> Read | None:
@@ -34,9 +37,7 @@ def reader(store: Store, cls: type[ApiClass], message: Message) -> Read | None:
 
 
 def writer(cls: type[ApiClass], message: Message) -> Handler | None:
-    """The handler behind an implicit message that writes; None where it is not one of those."""
-    if message.kind in _FIELD_WRITERS and message.field is not None:
-        return _FIELD_WRITERS[message.kind](cls, message.field)
+    """The handler behind an implicit message that creates or destroys; None where it is not one of those."""
     if message.kind == "implicit" and message.name in _OBJECT_WRITERS:
         return _OBJECT_WRITERS[message.name](cls)
     return None
@@ -102,57 +103,60 @@ _READERS: dict[str, Callable[[Store, type[ApiClass]], Read]] = {
 # Writers of a field
 
 
-def _setter(cls: type[ApiClass], field: Field[Any]) -> Handler:
+def field_writer(cls: type[ApiClass], message: Message) -> Write | None:
+    """What an implicit message writes into a field; None where it is not one of those."""
+    if message.kind in _FIELD_WRITERS and message.field is not None:
+        return _FIELD_WRITERS[message.kind](cls, message.field)
+    return None
+
+
+def _setter(cls: type[ApiClass], field: Field[Any]) -> Write:
     name = field.name
 
-    async def set_field(ctx: Context, ref: str, value: Any) -> None:
-        async with ctx.store.transaction() as tx:
-            tx.set(tx.get(cls, ref), **{name: stored(field, value)})
+    def set_field(tx: Transaction, ref: str, value: Any) -> None:
+        tx.set(tx.get(cls, ref), **{name: stored(field, value)})
 
     return set_field
 
 
-def _adder(cls: type[ApiClass], field: Field[Any]) -> Handler:
+def _adder(cls: type[ApiClass], field: Field[Any]) -> Write:
     name, wire_class = field.name, cls.FACTS.name
     if isinstance(field.type, Map):
         # The API names a field in this error as it is stored, with its namespaces.
         named = stored_name(cls, name)
 
-        async def add_to(ctx: Context, ref: str, key: Any, value: Any) -> None:
-            async with ctx.store.transaction() as tx:
-                target = tx.get(cls, ref)
-                current = getattr(target, name)
-                if key in current:
-                    raise ApiError("MAP_DUPLICATE_KEY", wire_class, named, ref, key)
-                tx.set(target, **{name: {key: value, **current}})
+        def add_to(tx: Transaction, ref: str, key: Any, value: Any) -> None:
+            target = tx.get(cls, ref)
+            current = getattr(target, name)
+            if key in current:
+                raise ApiError("MAP_DUPLICATE_KEY", wire_class, named, ref, key)
+            tx.set(target, **{name: {key: value, **current}})
 
         return add_to
 
-    async def add(ctx: Context, ref: str, value: Any) -> None:
-        async with ctx.store.transaction() as tx:
-            target = tx.get(cls, ref)
-            current = getattr(target, name)
-            tx.set(target, **{name: current if value in current else (value, *current)})
+    def add(tx: Transaction, ref: str, value: Any) -> None:
+        target = tx.get(cls, ref)
+        current = getattr(target, name)
+        tx.set(target, **{name: current if value in current else (value, *current)})
 
     return add
 
 
-def _remover(cls: type[ApiClass], field: Field[Any]) -> Handler:
+def _remover(cls: type[ApiClass], field: Field[Any]) -> Write:
     name, is_map = field.name, isinstance(field.type, Map)
 
-    async def remove(ctx: Context, ref: str, item: Any) -> None:
-        async with ctx.store.transaction() as tx:
-            target = tx.get(cls, ref)
-            current = getattr(target, name)
-            left: Any = {k: v for k, v in current.items() if k != item} if is_map else None
-            if left is None:
-                left = tuple(value for value in current if value != item)
-            tx.set(target, **{name: left})
+    def remove(tx: Transaction, ref: str, item: Any) -> None:
+        target = tx.get(cls, ref)
+        current = getattr(target, name)
+        left: Any = {k: v for k, v in current.items() if k != item} if is_map else None
+        if left is None:
+            left = tuple(value for value in current if value != item)
+        tx.set(target, **{name: left})
 
     return remove
 
 
-_FIELD_WRITERS: dict[str, Callable[[type[ApiClass], Field[Any]], Handler]] = {
+_FIELD_WRITERS: dict[str, Callable[[type[ApiClass], Field[Any]], Write]] = {
     "field setter": _setter,
     "field add": _adder,
     "field remove": _remover,

@@ -27,7 +27,7 @@ from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.heads import CallHead
 from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
-from xapi_async.wire.rpc_endpoint import Pending, Reply
+from xapi_async.wire.rpc_endpoint import Landed, Pending, Reply
 
 if TYPE_CHECKING:
     from xapi_async.wire.app import HttpServer
@@ -81,7 +81,7 @@ class Connection(RequestHandler):
         self._lane: HttpServer | None = server  # None once aiohttp has the connection
         self._buffer = bytearray()  # received, and not yet served
         self._needed = 0  # bytes that it takes to go on
-        self._answering: asyncio.Task[None] | None = None
+        self._answering: asyncio.Future[None] | None = None
         self._is_held = False  # whether no more is read from the client for the moment
         self._ends = False  # whether the connection closes after the answer under way
         self._timer: asyncio.TimerHandle | None = None
@@ -220,6 +220,10 @@ class Connection(RequestHandler):
                 self._end(written)
                 return
             start = stop
+            if type(answer) is Landed:
+                self._flush(written)
+                self._begin_landing(answer, head, data[start:])
+                return
             if type(answer) is Pending:
                 self._flush(written)
                 self._begin(answer, head, data[start:])
@@ -296,11 +300,26 @@ class Connection(RequestHandler):
         if pending.only_waits:
             self.cancel_when_lost = task
 
+    def _begin_landing(self, landed: Landed, head: CallHead, rest: bytes) -> None:
+        """Answer when a change is durable. No task waits for that: it is what most writing calls are."""
+        self._keep(b"")
+        self._buffer += rest
+        self._answering = landed.done
+
+        def land(done: asyncio.Future[None]) -> None:
+            self._answering = None
+            self._reply_late(landed.reply(), head)
+
+        landed.done.add_done_callback(land)
+
     async def _answer_later(self, pending: Pending, head: CallHead) -> None:
         try:
             reply = await pending.reply
         finally:
             self._answering = self.cancel_when_lost = None
+        self._reply_late(reply, head)
+
+    def _reply_late(self, reply: Reply, head: CallHead) -> None:
         keep_alive = head.keep_alive and not self._ends and not self._close
         data = reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive)
         if not keep_alive:

@@ -5,15 +5,17 @@ Nothing in here knows of HTTP beyond three headers of the request, so that every
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Origin
-from xapi_async.rpc.call import Call, Failure, Outcome, Success
+from xapi_async.rpc.call import Call, Failure, Landing, Outcome, Success
 from xapi_async.rpc.dispatcher import internal_error
 from xapi_async.wire import jsonrpc, xmlrpc
 from xapi_async.wire.call_format import BadRequestError, Decoded
@@ -69,6 +71,22 @@ class Pending(NamedTuple):
     only_waits: bool
 
 
+class Landed(NamedTuple):
+    """An answer that is there as soon as a change is durable. done: when that is. reply: gives it then."""
+
+    done: asyncio.Future[None]
+    reply: Callable[[], Reply]
+
+    def pending(self) -> Pending:
+        """The same, for whoever would rather await it."""
+        return Pending(self._wait(), only_waits=False)
+
+    async def _wait(self) -> Reply:
+        with suppress(ApiError):  # the reply tells of it
+            await asyncio.shield(self.done)
+        return self.reply()
+
+
 Gate = Callable[[Call | None], Awaitable[None] | None]
 """What has to be waited for before an answer may leave, if anything: for what a reading call was answered
 with, or, given None, for everything that has changed so far."""
@@ -103,7 +121,7 @@ class RpcEndpoint:
 
     def answer(
         self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None
-    ) -> Reply | Pending:
+    ) -> Reply | Pending | Landed:
         """Answer a call. Raises BadRequestError where the body is none."""
         if kind == "either":
             kind = "json" if body.lstrip()[:1] == b"{" else "xml"
@@ -130,7 +148,18 @@ class RpcEndpoint:
         if self.pending >= self.settings.pending_calls:
             _abandon(outcome)
             return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
+        if type(outcome) is Landing and self._gate is None:
+            return self._landed(decoded, outcome, CONTENT_TYPES[kind])
         return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
+
+    def _landed(self, decoded: Decoded, landing: Landing, content_type: str) -> Landed:
+        self.pending += 1
+
+        def reply() -> Reply:
+            self.pending -= 1
+            return Reply(content_type, _encoded(decoded, landing.outcome()))
+
+        return Landed(landing.done, reply)
 
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":

@@ -23,7 +23,7 @@ from xapi_async.rpc.stats import MethodStats
 from xapi_async.wire.app import Bound, Front, Sharing
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.routing import Routes
-from xapi_async.wire.rpc_endpoint import CallHeaders, PathKind, Pending, Reply
+from xapi_async.wire.rpc_endpoint import CallHeaders, Landed, PathKind, Pending, Reply
 from xapi_async.workers.feed import Feed
 from xapi_async.workers.hello import Hello, InForce
 from xapi_async.workers.link import Link, Message
@@ -32,6 +32,9 @@ from xapi_async.workers.reading import WRITERS_OWN
 from xapi_async.workers.settling import Gate, Settling, shown_by
 
 log = logging.getLogger(__name__)
+
+_START_SECONDS = 60.0
+"""How long a reader may take until its first word."""
 
 _AGAIN_SECONDS = 1.0
 """How long after its end a reader is started again."""
@@ -85,7 +88,7 @@ class Readers:
         await self._stack.aclose()
 
     async def start(self, writer: Writer, settings: InForce) -> None:
-        """Start them, and return when all of them answer. Raises RuntimeError where one does not."""
+        """Start them, and return when all of them answer. Raises OSError where one does not."""
         if self._feed is None:
             return
         self._settings = settings
@@ -137,7 +140,7 @@ class Readers:
             finally:
                 self._refused_before += reader.refused
             if not started.done():
-                raise RuntimeError("a reader ended before it answered; the log says why")
+                raise OSError("a reading process ended before it answered; the log says why")
             if not self._is_stopping:
                 log.error("reader %d has ended and is started again", reader.pid)
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -232,7 +235,7 @@ class _Reader:
             )
         ours.setblocking(False)
         await self._loop.create_connection(lambda: self.link, sock=ours)
-        self.pid, self.heard = self._process.pid, self._loop.time()
+        self.pid, self.heard = self._process.pid, self._loop.time() + _START_SECONDS
         return self._process
 
     async def feed(self, hello: Hello) -> None:
@@ -271,6 +274,8 @@ class _Reader:
         except BadRequestError:
             self.kill()  # it has read the call itself, so this is a bug
             raise
+        if isinstance(answer, Landed):
+            answer = answer.pending()
         if isinstance(answer, Pending):
             task = self._loop.create_task(self._answer_later(number, answer))
             self._answering.add(task)
@@ -321,6 +326,8 @@ async def _all_or_failure(started: list[asyncio.Future[None]], keeping: list[asy
     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     if not everything.done():
         everything.cancel()
+        with suppress(asyncio.CancelledError):
+            await everything
         for task in keeping:
             if task.done():
                 await task
