@@ -8,6 +8,7 @@ over; background work ends; the journal is flushed.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -40,6 +41,9 @@ from xapi_async.wire.settings import WireSettings
 from xapi_async.workers.hello import InForce
 from xapi_async.workers.readers import AllTraffic, Readers, Writer
 
+GARBAGE_THRESHOLD = 20_000
+"""Objects made, less those gone, before young garbage is collected: calls make many that go by themselves."""
+
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +70,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
     manager = ServiceManager()
     to_listen = await asyncio.to_thread(listening, settings)
     async with assembled(config) as core:
+        _settle_memory()
         if core.access.made_password is not None:
             _tell_password(core.access.made_password)
         readiness, lag = Readiness(core.services.store), LoopLag(shown.lag_seconds)
@@ -111,6 +116,13 @@ async def _disks_served(config: Config, core: Core, to_listen: Listening) -> Asy
     async with nbd.serve(core.exports, settings, settings.host, to_listen.context if settings.tls else None) as port:
         log.info("serving disks over NBD on port %d", port)
         yield
+
+
+def _settle_memory() -> None:
+    """Leave what lasts, the objects above all, to itself: collecting garbage would look through it every time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
 
 
 class _Deadline:
