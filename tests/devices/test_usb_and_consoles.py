@@ -17,9 +17,9 @@ from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vusb import VUSB
 from xapi_async.datamodel.errors import ApiError
+from xapi_async.operations.collector import NEEDS
 from xapi_async.operations.devices import placement
 from xapi_async.operations.devices.console import delete_consoles, protocols_of, set_consoles
-from xapi_async.operations.devices.messages import NEEDS
 from xapi_async.operations.devices.vusb import OPERATIONS, check, delete_vusbs, refresh_vusbs
 from xapi_async.operations.orphans import collect
 

@@ -14,7 +14,7 @@ from xapi_async.datamodel.classes.sdn_controller import SDNController
 from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.operations.networking.collecting import DELETERS, NEEDS
+from xapi_async.operations.collector import DELETERS, NEEDS
 from xapi_async.operations.networking.monitor import look_at_links
 from xapi_async.operations.networking.vif import mark_detached
 from xapi_async.operations.orphans import collect

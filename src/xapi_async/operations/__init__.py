@@ -46,7 +46,6 @@ def background() -> tuple[Background, ...]:
         *networking.BACKGROUND,
         *storage.BACKGROUND,
         *collector.BACKGROUND,
-        *devices.BACKGROUND,
         *vms.BACKGROUND,
         *vmss_running.BACKGROUND,
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.networking import (
     bond,
-    collecting,
     host_management,
     monitor,
     network,
@@ -48,8 +47,4 @@ HANDLERS: Handlers = {
     for name, handler in module.HANDLERS.items()
 }
 
-BACKGROUND: tuple[Background, ...] = (
-    starting.bring_up_networks,
-    monitor.watch_links,
-    collecting.collect_orphans,
-)
+BACKGROUND: tuple[Background, ...] = (starting.bring_up_networks, monitor.watch_links)
