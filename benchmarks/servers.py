@@ -39,7 +39,11 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """CPU time used so far, by all its processes."""
-        return sum(_cpu_seconds(pid) for pid in _family(self.pid))
+        return sum(self.cpu_by_process())
+
+    def cpu_by_process(self) -> list[float]:
+        """CPU time used so far, by each process, the first one first."""
+        return [_cpu_seconds(pid) for pid in _family(self.pid)]
 
     def memory(self) -> int:
         """Bytes of memory in use."""
