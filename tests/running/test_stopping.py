@@ -194,3 +194,25 @@ def test_word_to_systemd(tmp_path: Path) -> None:
             while not sock.recv(4096).startswith(b"STOPPING=1"):
                 pass
             assert ended(server) == 0
+
+
+def test_work_behind_an_asynchronous_call_has_its_time_and_then_fails_whole(tmp_path: Path) -> None:
+    slow = ("--set", "simulator.build_seconds=60", "--set", "simulator.shutdown_seconds=60")
+    slow += ("--set", "inventory.vms=1", "--set", "wire.shutdown_seconds=0.5")
+    with running(tmp_path, *slow) as server:
+        session = log_in(server)
+        records = server.raw().VM.get_all_records(session)["Value"]
+        vm = next(ref for ref, vm in records.items() if not (vm["is_a_template"] or vm["is_control_domain"]))
+        state = records[vm]["power_state"]
+        args = (session, vm, False, False) if state == "Halted" else (session, vm)
+        call = server.raw().Async.VM.start if state == "Halted" else server.raw().Async.VM.clean_shutdown
+        task = call(*args)["Value"]
+        time.sleep(0.3)
+        assert server.raw().task.get_status(session, task)["Value"] == "pending"
+        start = time.monotonic()
+        tell(server, signal.SIGTERM)
+        assert ended(server) == 0
+        assert 0.4 < time.monotonic() - start < 4.0
+        assert "Traceback" not in server.log()
+        server.start()
+        assert server.raw().VM.get_power_state(log_in(server), vm)["Value"] == state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -113,4 +114,8 @@ def _toml(value: object) -> str:
         return str(value)
     if isinstance(value, tuple):
         return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _toml({item.name: getattr(value, item.name) for item in dataclasses.fields(value)})
     return '""' if value is None else f'"{value}"'
