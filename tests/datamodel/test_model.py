@@ -27,18 +27,21 @@ ROOMS = (
 """From the top of the house to its ground: each imports only what stands under it."""
 
 TOP = {
+    "__init__",
+    "__main__",
     "cli",
     "commands",
     "config",
-    "server",
-    "settings",
-    "logs",
+    "disks",
     "listening",
+    "logs",
+    "observability",
     "reloading",
     "running",
+    "server",
+    "settings",
+    "transfers",
     "workers",
-    "__main__",
-    "__init__",
 }
 
 
