@@ -133,7 +133,7 @@ def test_a_client_that_does_not_read_does_not_hold_up_the_stop(tmp_path: Path) -
         start = time.monotonic()
         tell(server, signal.SIGTERM)
         assert ended(server) == 0
-        assert time.monotonic() - start < 4.0
+        assert time.monotonic() - start < 10.0  # and not as long as the client likes
         sock.close()
 
 

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from xapi_async import __version__
-from xapi_async.config import ConfigError
 from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.rpc.call import Call, Failure, Outcome
 from xapi_async.wire.rpc_endpoint import Dispatcher
@@ -21,11 +20,15 @@ Tracer = Any
 """OpenTelemetry's tracer, whose package need not be there."""
 
 
+class TracingError(Exception):
+    """Traces that cannot be made. The message is one line that says what to do."""
+
+
 @asynccontextmanager
 async def traced(dispatcher: Dispatcher, settings: ObservabilitySettings) -> AsyncIterator[Dispatcher]:
     """The dispatcher with spans around its calls, or as it is where the settings ask for none.
 
-    Leaving it sends what is left. Raises ConfigError where OpenTelemetry is not installed.
+    Leaving it sends what is left. Raises TracingError where OpenTelemetry is not installed.
     """
     if not settings.trace_endpoint:
         yield dispatcher
@@ -65,7 +68,7 @@ def _tracer(settings: ObservabilitySettings) -> tuple[Tracer, Callable[[], None]
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
     except ImportError:
-        raise ConfigError(
+        raise TracingError(
             "observability.trace_endpoint: OpenTelemetry is not installed; pip install 'xapi-async[tracing]'"
         ) from None
     resource = Resource.create({"service.name": "xapi-async", "service.version": __version__})
