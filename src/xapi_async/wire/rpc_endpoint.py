@@ -72,9 +72,12 @@ class Pending(NamedTuple):
 
 
 class Landed(NamedTuple):
-    """An answer that is there as soon as a change is durable. done: when that is. reply: gives it then."""
+    """An answer that is there as soon as something has happened, such as a change becoming durable.
 
-    done: asyncio.Future[None]
+    done: when that is. reply: gives it then.
+    """
+
+    done: asyncio.Future[Any]
     reply: Callable[[], Reply]
 
     def pending(self) -> Pending:
@@ -87,12 +90,12 @@ class Landed(NamedTuple):
         return self.reply()
 
 
-Gate = Callable[[Call | None], Awaitable[None] | None]
+Gate = Callable[[Call | None], asyncio.Future[None] | None]
 """What has to be waited for before an answer may leave, if anything: for what a reading call was answered
 with, or, given None, for everything that has changed so far."""
 
-Forward = Callable[[bytes, PathKind, Origin, CallHeaders | None], Coroutine[Any, Any, Reply]]
-"""Has a call answered in another process."""
+Forward = Callable[[bytes, PathKind, Origin, CallHeaders | None], asyncio.Future[Reply]]
+"""Has a call answered in another process; cancelling what it gives says that nobody wants to know any more."""
 
 
 class ElsewhereError(Exception):
@@ -140,15 +143,15 @@ class RpcEndpoint:
             outcome = self._call(call)
         except ElsewhereError:
             assert self._forward is not None  # who has no other process does not name one
-            return Pending(self._forward(body, kind, origin, headers), decoded.method in _WAITING)
+            return self._forwarded(decoded, self._forward(body, kind, origin, headers), CONTENT_TYPES[kind])
         if isinstance(outcome, _READY):
             reply = Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
             wait = None if self._gate is None else self._gate(call)
-            return reply if wait is None else Pending(_after(wait, reply), only_waits=False)
+            return reply if wait is None else Landed(wait, lambda: reply)
         if self.pending >= self.settings.pending_calls:
             _abandon(outcome)
             return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
-        if type(outcome) is Landing and self._gate is None:
+        if type(outcome) is Landing:
             return self._landed(decoded, outcome, CONTENT_TYPES[kind])
         return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
 
@@ -157,9 +160,43 @@ class RpcEndpoint:
 
         def reply() -> Reply:
             self.pending -= 1
+            if not landing.done.done():
+                landing.done.cancel()  # the server stops
             return Reply(content_type, _encoded(decoded, landing.outcome()))
 
-        return Landed(landing.done, reply)
+        return Landed(landing.done if self._gate is None else self._after_gate(self._gate, landing.done), reply)
+
+    @staticmethod
+    def _after_gate(gate: Gate, landed: asyncio.Future[None]) -> asyncio.Future[None]:
+        """What is done when a change has landed, and then what the gate asks for has happened."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def go_on(_: object) -> None:
+            wait = gate(None)
+            if wait is None:
+                finish(wait)
+            else:
+                wait.add_done_callback(finish)
+
+        def finish(_: object) -> None:
+            if not done.done():
+                done.set_result(None)
+
+        landed.add_done_callback(go_on)
+        return done
+
+    @staticmethod
+    def _forwarded(decoded: Decoded, answer: asyncio.Future[Reply], content_type: str) -> Pending | Landed:
+        if decoded.method in _WAITING:
+            return Pending(_result(answer), only_waits=True)
+
+        def reply() -> Reply:
+            if not answer.cancelled():
+                return answer.result()
+            failure = ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
+            return Reply(content_type, decoded.encode(Failure(failure)))
+
+        return Landed(answer, reply)
 
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
@@ -205,9 +242,8 @@ class RpcEndpoint:
             self.pending -= 1
 
 
-async def _after(wait: Awaitable[None], reply: Reply) -> Reply:
-    await wait
-    return reply
+async def _result(answer: asyncio.Future[Reply]) -> Reply:
+    return await answer
 
 
 def _encoded(decoded: Decoded, outcome: Outcome) -> bytes:

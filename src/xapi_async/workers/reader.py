@@ -150,16 +150,19 @@ class Reader:
 
     # Calls for the writer
 
-    async def _forward(self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None) -> Reply:
+    def _forward(
+        self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None
+    ) -> asyncio.Future[Reply]:
         number = next(self._numbers)
         reply: asyncio.Future[Reply] = self._loop.create_future()
         self._replies[number] = reply
+        reply.add_done_callback(partial(self._after_reply, number))
         self.link.send("call", number, body, kind, origin.address, headers)
-        try:
-            return await reply
-        finally:
-            if self._replies.pop(number, None) is not None:
-                self.link.send("gone", number)  # the client is
+        return reply
+
+    def _after_reply(self, number: int, reply: asyncio.Future[Reply]) -> None:
+        if reply.cancelled() and self._replies.pop(number, None) is not None:
+            self.link.send("gone", number)  # the client is
 
     def _on_reply(self, number: int, content_type: str, body: bytes) -> None:
         reply = self._replies.pop(number, None)

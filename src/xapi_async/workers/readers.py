@@ -275,8 +275,8 @@ class _Reader:
             self.kill()  # it has read the call itself, so this is a bug
             raise
         if isinstance(answer, Landed):
-            answer = answer.pending()
-        if isinstance(answer, Pending):
+            answer.done.add_done_callback(partial(self._answer_landed, number, answer))
+        elif isinstance(answer, Pending):
             task = self._loop.create_task(self._answer_later(number, answer))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
@@ -284,6 +284,9 @@ class _Reader:
                 self._waiting[number] = task
         else:
             self._reply(number, answer)
+
+    def _answer_landed(self, number: int, landed: Landed, done: object) -> None:
+        self._reply(number, landed.reply())
 
     async def _answer_later(self, number: int, pending: Pending) -> None:
         try:

@@ -9,7 +9,7 @@ afterwards, wherever, sees that change or a later one: reads never go back in ti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from xapi_async.datamodel.classes import Session
@@ -49,7 +49,7 @@ class Settling:
                 if not future.done():  # else whoever waited was cancelled
                     future.set_result(None)
 
-    def until(self, generation: int) -> Awaitable[None] | None:
+    def until(self, generation: int) -> asyncio.Future[None] | None:
         """What to await until a generation is settled; None where it is."""
         if generation <= self.settled:
             return None
@@ -108,7 +108,7 @@ class Gate:
         self._settling = settling
         self._shown = shown
 
-    def __call__(self, call: Call | None) -> Awaitable[None] | None:
+    def __call__(self, call: Call | None) -> asyncio.Future[None] | None:
         """What to await before the answer to a reading call leaves; given None, before any other."""
         settling = self._settling
         if settling.is_settled:
