@@ -21,8 +21,8 @@ from xapi_async.datamodel.types import STRING, STRING_MAP, Map, Ref, Set
 SOURCE = Path(xapi_async.__file__).parent
 
 ROOMS = (
-    "cli", "config", "server", "observability", "wire", "rpc", "transfer", "operations", "hypervisor", "storage",
-    "network", "inventory", "objects", "datamodel",
+    "cli", "config", "server", "wire", "rpc", "transfer", "operations", "hypervisor", "storage",
+    "inventory", "network", "objects", "datamodel",
 )  # fmt: skip
 """From the top of the house to its ground: each imports only what stands under it."""
 
