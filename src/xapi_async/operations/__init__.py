@@ -15,6 +15,7 @@ from xapi_async.operations import blob, collector, networking, secret, subject, 
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.devices import messages as devices
 from xapi_async.operations.devices.vusb import RULES as VUSB_RULES
+from xapi_async.operations.hosts.rules import RULES as HOST_RULES
 from xapi_async.operations.marking import Rules, allowed_operations
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
 from xapi_async.operations.storage import messages as storage
@@ -53,7 +54,7 @@ def background() -> tuple[Background, ...]:
 
 def rules() -> tuple[Rules[Any], ...]:
     """The rules of every class that shows allowed_operations."""
-    return (*storage.RULES, VM_RULES, VIF_RULES, VUSB_RULES, APPLIANCE_RULES)
+    return (*storage.RULES, HOST_RULES, VM_RULES, VIF_RULES, VUSB_RULES, APPLIANCE_RULES)
 
 
 def put_off_refreshing(store: Store) -> None:

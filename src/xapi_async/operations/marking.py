@@ -37,7 +37,8 @@ class Rules(Generic[A]):
 
     shown: the operations that allowed_operations may list, in its order. check: the error that forbids
     an operation now, or None. also_refresh: refreshes what else depends on the object's operations.
-    check_call: as check, of what only matters when an operation is called.
+    check_call: as check, of what only matters when an operation is called. may_show: whether
+    allowed_operations may list an operation that is allowed.
     """
 
     cls: type[A]
@@ -45,6 +46,7 @@ class Rules(Generic[A]):
     check: Callable[[Reader, A, str], ApiError | None]
     also_refresh: Callable[[Transaction, A], None] = lambda tx, target: None
     check_call: Callable[[Reader, A, str], ApiError | None] = lambda reader, target, operation: None
+    may_show: Callable[[Reader, A, str], bool] = lambda reader, target, operation: True
 
 
 class Mark(NamedTuple):
@@ -57,7 +59,11 @@ class Mark(NamedTuple):
 
 def allowed_operations(reader: Reader, rules: Rules[A], target: A) -> tuple[str, ...]:
     """The operations allowed on an object now, of those that are shown."""
-    return tuple(operation for operation in rules.shown if rules.check(reader, target, operation) is None)
+    return tuple(
+        operation
+        for operation in rules.shown
+        if rules.may_show(reader, target, operation) and rules.check(reader, target, operation) is None
+    )
 
 
 def refresh(tx: Transaction, rules: Rules[A], ref: str) -> None:

@@ -7,19 +7,14 @@ from dataclasses import dataclass
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.vm import VM
-from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context
 from xapi_async.operations.devices.placement import allocate_gpus, release_schedule
+from xapi_async.operations.hosts.rules import RULES as HOST_RULES
+from xapi_async.operations.marking import mark, unmark
 from xapi_async.operations.vm.can_boot import Boot, boot_error
 from xapi_async.operations.vm.placement import choose_host
-
-CONFLICTS = {
-    "vm_resume": ("evacuate", "reboot", "shutdown"),
-    "vm_migrate": ("evacuate", "reboot", "shutdown"),
-}
-"""What a host may not be doing while this starts; ``vm_start`` goes with everything."""
 
 Choice = Callable[[Transaction, VM], str]
 """Names the host for a VM, or raises why there is none."""
@@ -60,22 +55,15 @@ def reserve(tx: Transaction, ref: str, choice: Choice, operation: str, key: str)
     host = vm.scheduled_to_be_resident_on
     if host == NULL_REF:
         host = choice(tx, vm)
-    place = tx.get(Host, host)
-    conflicts = CONFLICTS.get(operation, ())
-    if any(current in conflicts for current in place.current_operations.values()):
-        raise ApiError("OTHER_OPERATION_IN_PROGRESS", "host", host, next(iter(place.current_operations.values())))
+    mark(tx, HOST_RULES, host, operation, key)
     allocate_gpus(tx, ref, host)
     tx.set(vm, scheduled_to_be_resident_on=host)
-    tx.set(place, current_operations={**place.current_operations, key: operation})
     return host
 
 
 def release(tx: Transaction, ref: str, host: str, key: str) -> None:
     """End what :func:`reserve` began, whether the VM came to that host or not."""
-    place = tx.find(Host, host)
-    if place is not None and key in place.current_operations:
-        rest = {other: operation for other, operation in place.current_operations.items() if other != key}
-        tx.set(place, current_operations=rest)
+    unmark(tx, HOST_RULES, host, key)
     vm = tx.find(VM, ref)
     if vm is None:
         return

@@ -7,14 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from xapi_async.datamodel.classes.host import Host
-from xapi_async.datamodel.errors import ApiError
-from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context
-from xapi_async.operations.marking import LONGEST_WAIT, RETRY_WAITS, operation_end
+from xapi_async.operations.hosts.rules import RULES
+from xapi_async.operations.marking import LONGEST_WAIT, RETRY_WAITS, mark, operation_end, unmark
 
 PROVISION = "provision"
-CONFLICTS = frozenset({"evacuate", "reboot", "shutdown", "provision"})
-"""What a host may not be doing while it provisions a VM."""
 
 
 @asynccontextmanager
@@ -35,12 +32,10 @@ async def _reserve(ctx: Context, candidates: Sequence[str]) -> str:
     deadline = clock.now() + LONGEST_WAIT
     while True:
         async with ctx.store.transaction() as tx:
-            errors = {ref: _conflict(tx, ref) for ref in candidates}
+            errors = {ref: RULES.check(tx, tx.get(Host, ref), PROVISION) for ref in candidates}
             free = [ref for ref, error in errors.items() if error is None]
             if free:
-                host = tx.get(Host, rng.choice(free))
-                tx.set(host, current_operations={**host.current_operations, ctx.task.ref: PROVISION})
-                return host.ref
+                return mark(tx, RULES, rng.choice(free), PROVISION, ctx.task.ref).ref
         error = next(iter(errors.values()))
         if error is not None and clock.now() >= deadline:
             raise error
@@ -48,16 +43,6 @@ async def _reserve(ctx: Context, candidates: Sequence[str]) -> str:
             await operation_end(ctx, candidates, rng.uniform(*RETRY_WAITS))
 
 
-def _conflict(reader: Reader, ref: str) -> ApiError | None:
-    for current in reader.get(Host, ref).current_operations.values():
-        if current in CONFLICTS:
-            return ApiError("OTHER_OPERATION_IN_PROGRESS", "host", ref, current)
-    return None
-
-
 async def _release(ctx: Context, ref: str) -> None:
     async with ctx.store.transaction() as tx:
-        host = tx.find(Host, ref)
-        if host is not None:
-            rest = {key: operation for key, operation in host.current_operations.items() if key != ctx.task.ref}
-            tx.set(host, current_operations=rest)
+        unmark(tx, RULES, ref, ctx.task.ref)
