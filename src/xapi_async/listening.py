@@ -11,15 +11,19 @@ from tempfile import TemporaryDirectory
 from xapi_async.config import ConfigError
 from xapi_async.settings import ServerSettings
 from xapi_async.wire.app import Listener, LocalListener
-from xapi_async.wire.tls import self_signed, server_context
+from xapi_async.wire.tls import certificates_in, self_signed, server_context
 
 
-@dataclass(frozen=True)
+@dataclass
 class Listening:
-    """What the server listens on. context: how all TLS listeners speak, None where there are none."""
+    """What the server listens on. context: how all TLS listeners speak, None where there are none.
+
+    certificate: what they present, as PEM, without its key; empty where there are none.
+    """
 
     listeners: tuple[Listener | LocalListener, ...]
     context: ssl.SSLContext | None
+    certificate: str = ""
 
     def renew(self, settings: ServerSettings) -> None:
         """Read the certificate anew; connections from now on get it. Raises ConfigError, and then the old one stays."""
@@ -27,26 +31,30 @@ class Listening:
             files = _certificate_files(settings)
             _context(files)  # what is wrong with the files must show before the context in use has them
             self.context.load_cert_chain(*files)
+            self.certificate = certificates_in(files[0])
 
 
 def listening(settings: ServerSettings) -> Listening:
     """What the settings say to listen on. It reads and may write files. Raises ConfigError."""
-    context = _certified(settings) if settings.tls_listen else None
+    context, certificate = _certified(settings) if settings.tls_listen else (None, "")
     listeners: list[Listener | LocalListener] = [Listener(*_address(text)) for text in settings.listen]
     listeners += [Listener(*_address(text), context) for text in settings.tls_listen]
     if settings.unix_socket:
         listeners.append(LocalListener(Path(settings.unix_socket)))
     if not listeners:
         raise ConfigError("server: there is nothing to listen on; give listen, tls_listen or unix_socket")
-    return Listening(tuple(listeners), context)
+    return Listening(tuple(listeners), context, certificate)
 
 
-def _certified(settings: ServerSettings) -> ssl.SSLContext:
+def _certified(settings: ServerSettings) -> tuple[ssl.SSLContext, str]:
+    """How TLS is spoken, and the certificate that is presented."""
     if settings.certificate or settings.database:
-        return _context(_certificate_files(settings))
+        files = _certificate_files(settings)
+        return _context(files), certificates_in(files[0])
     # A server that keeps nothing leaves no certificate behind either.
     with TemporaryDirectory(prefix="xapi-async-") as folder:
-        return _context(self_signed(Path(folder), datetime.now(UTC)))
+        files = self_signed(Path(folder), datetime.now(UTC))
+        return _context(files), certificates_in(files[0])
 
 
 def _certificate_files(settings: ServerSettings) -> tuple[Path, Path]:

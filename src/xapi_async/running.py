@@ -21,7 +21,7 @@ from pathlib import Path
 import orjson
 import uvloop
 
-from xapi_async.config import Config
+from xapi_async.config import Config, ConfigError
 from xapi_async.listening import Listening, listening
 from xapi_async.logs import set_up_logging
 from xapi_async.observability import pages, slow_calls
@@ -30,12 +30,13 @@ from xapi_async.observability.metrics import Metrics
 from xapi_async.observability.readiness import Readiness
 from xapi_async.observability.service_manager import ServiceManager
 from xapi_async.observability.settings import ObservabilitySettings
-from xapi_async.observability.tracing import traced
+from xapi_async.observability.tracing import TracingError, traced
 from xapi_async.reloading import Reloader
 from xapi_async.server import Core, Work, assembled
 from xapi_async.settings import ServerSettings
 from xapi_async.storage import nbd
 from xapi_async.storage.nbd import NbdSettings
+from xapi_async.storage.nbd_listener import announced
 from xapi_async.wire.app import Bound, serve
 from xapi_async.wire.settings import WireSettings
 from xapi_async.workers.hello import InForce
@@ -55,7 +56,10 @@ def run(load: Callable[[], Config]) -> int:
     """
     config = load()
     _set_up_logging(config)
-    uvloop.run(_serve(config, load))
+    try:
+        uvloop.run(_serve(config, load))
+    except TracingError as error:
+        raise ConfigError(str(error)) from None
     return 0
 
 
@@ -73,6 +77,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
         _settle_memory()
         if core.access.made_password is not None:
             _tell_password(core.access.made_password)
+        core.services.certificate = lambda: to_listen.certificate
         readiness, lag = Readiness(core.services.store), LoopLag(shown.lag_seconds)
         metrics = _metrics(core, lag)
         table = {**core.routes, **pages.routes(metrics, readiness, shown)}
@@ -114,6 +119,7 @@ async def _disks_served(config: Config, core: Core, to_listen: Listening) -> Asy
         yield
         return
     async with nbd.serve(core.exports, settings, settings.host, to_listen.context if settings.tls else None) as port:
+        core.services.nbd = announced(settings.announce, settings.host, port)
         log.info("serving disks over NBD on port %d", port)
         yield
 

@@ -32,7 +32,7 @@ from xapi_async.objects.store import Store
 from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.notices import Messages, MessageSettings
-from xapi_async.operations.storage.starting import adopt_storage, found_storage
+from xapi_async.operations.storage.starting import adopt_storage, found_storage, settle_storage
 from xapi_async.operations.vm.recovery import recover
 from xapi_async.rpc.access import Access, open_access
 from xapi_async.rpc.audit import AuditLog
@@ -150,6 +150,8 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
         if is_new and files is not None:
             await found_storage(services.store, services.storage, FILE_TYPES)
         adopt_storage(services.store, services.storage)
+        if files is not None:
+            await settle_storage(services, (*FILE_TYPES, "iso"))
         await recover(services)
         core = _core(config, database, services, access, messages)
         if files is not None:

@@ -145,6 +145,7 @@ class Site:
         self.sr = sr
         self.port = 0
         self.address: str | None = None
+        self.finished: list[str] = []
         self.attached: list[tuple[str, str]] = []
         self.refusal: ApiError | None = None
 
@@ -164,7 +165,7 @@ class Site:
         return await self.files.content(self.services.store.get(VDI, ref).location)
 
     def disk_services(self) -> DiskServices:
-        return DiskServices(self._plugged, self._create, self._destroy, lambda ctx, sr: self.address)
+        return DiskServices(self._plugged, self._create, self._finish, self._destroy, lambda ctx, sr: self.address)
 
     @asynccontextmanager
     async def _plugged(self, ctx: Context, vdi: str, mode: str) -> AsyncIterator[Any]:
@@ -180,6 +181,9 @@ class Site:
 
     async def _create(self, ctx: Context, sr: str, size: int) -> str:
         return await self.vdi(size)
+
+    async def _finish(self, ctx: Context, vdi: str) -> None:
+        self.finished.append(vdi)
 
     async def _destroy(self, ctx: Context, vdi: str) -> None:
         await self.files.driver.destroy_disk(self.files.sr.uuid, ctx.store.get(VDI, vdi).location)

@@ -12,9 +12,13 @@ from xapi_async.hypervisor.driver import Hypervisor, Progress, unobserved
 from xapi_async.network.driver import NetworkDriver
 from xapi_async.network.simulated import SimulatedNetwork
 from xapi_async.objects.clock import Clock
+from xapi_async.objects.documents import Keeping, MemoryDocuments
 from xapi_async.objects.store import Store
+from xapi_async.operations.host_states import HostStates
 from xapi_async.operations.notices import Messages
+from xapi_async.operations.program_settings import ProgramSettings
 from xapi_async.storage.driver import Storage
+from xapi_async.storage.nbd_listener import NbdListener
 
 
 @dataclass
@@ -32,6 +36,20 @@ class Services:
     """Has the work of a task stop where it can; no error where the task is over."""
     own_task: Callable[[str], AbstractAsyncContextManager[Task]] | None = None
     """Makes a task, with that label, for what the server does without being asked; gone with the body."""
+    nbd: NbdListener = field(default_factory=NbdListener)
+    """Where disks are served over NBD, as clients are told."""
+    certificate: Callable[[], str] = str
+    """Gives the certificate that the server presents, as PEM; empty where it has none."""
+    hosts: HostStates = field(default_factory=HostStates)
+    """What is known of hosts while the server runs."""
+    programs: ProgramSettings = field(default_factory=ProgramSettings)
+    """Which programs calls may run."""
+    documents: Keeping = field(default_factory=MemoryDocuments)
+    """What is to last and is no object."""
+    timings: Callable[[], Mapping[str, str]] = dict
+    """How long calls took, in words, by the call's name."""
+    stop: Callable[[], None] = lambda: None
+    """Has the server end in an orderly way."""
     waiters: int = 0
     """Calls that wait for operations of others to end."""
     running_schedules: set[str] = field(default_factory=set)

@@ -30,6 +30,8 @@ _NAME = re.compile(r"[A-Za-z0-9.-]+\.(iso|img)")
 _ENDINGS = (".iso", ".img")
 _DELETE_FAILED = 80
 _TEMPORARY = ".part"
+_MARK = ".unfinished"
+"""Ends the name of an empty file beside an image that is still to be filled."""
 
 
 class IsoDriver:
@@ -50,8 +52,10 @@ class IsoDriver:
         """Learn which hosts are attached."""
         if hosts:
             try:
-                self._folders[sr.uuid] = (iso_place(self._settings, sr), set(hosts))
-            except BackendError:
+                path = iso_place(self._settings, sr)
+                _tidy(path)
+                self._folders[sr.uuid] = (path, set(hosts))
+            except (BackendError, OSError):
                 # Its calls say so, until it is attached anew.
                 self._folders.pop(sr.uuid, None)
 
@@ -67,6 +71,8 @@ class IsoDriver:
     async def attach(self, host: str, sr: Repository) -> None:
         """Look for the folder."""
         path = await self._threads.backend(driver.SR_UNAVAILABLE, iso_place, self._settings, sr)
+        if sr.uuid not in self._folders:
+            await self._threads.backend(driver.SR_UNAVAILABLE, _tidy, path)
         self._folders.setdefault(sr.uuid, (path, set()))[1].add(host)
 
     async def detach(self, host: str, sr: str) -> None:
@@ -110,14 +116,17 @@ class IsoDriver:
             part = path.with_name(path.name + _TEMPORARY)
             with part.open("wb") as file:
                 file.truncate(request.virtual_size)
+            if request.unfinished:
+                _mark(path).touch()
             part.replace(path)
             sync_folder(path.parent)
             return _describe(path)
 
-        return await self._threads.making(driver.VDI_CREATE_FAILED, make, lambda: path.unlink(missing_ok=True))
+        return await self._threads.making(driver.VDI_CREATE_FAILED, make, lambda: _delete(path))
 
     async def finish_disk(self, sr: str, location: str) -> None:
-        """Nothing: images that were not filled are told from others by nobody but their users."""
+        """Have an image that was made unfinished stay from now on."""
+        await self._threads.backend(driver.VDI_UNAVAILABLE, _finish, self._path(sr, location))
 
     async def introduce_disk(self, sr: str, uuid: str, location: str, sm_config: Mapping[str, str]) -> DiskState:
         """Refused: images are found by scanning."""
@@ -125,7 +134,7 @@ class IsoDriver:
 
     async def destroy_disk(self, sr: str, location: str) -> None:
         """Delete an image."""
-        await self._threads.backend(_DELETE_FAILED, self._path(sr, location).unlink)
+        await self._threads.backend(_DELETE_FAILED, _delete, self._path(sr, location))
 
     async def resize(self, sr: str, location: str, size: int) -> DiskState:
         """Refused."""
@@ -204,6 +213,28 @@ class IsoDriver:
         if "/" in location or not location.lower().endswith(_ENDINGS):
             raise BackendError(driver.VDI_UNAVAILABLE, location)
         return self._folder(sr) / location
+
+
+def _mark(path: Path) -> Path:
+    return path.with_name(path.name + _MARK)
+
+
+def _finish(path: Path) -> None:
+    _mark(path).unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _delete(path: Path) -> None:
+    path.unlink()
+    _mark(path).unlink(missing_ok=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove images whose filling was interrupted."""
+    for name in os.listdir(folder):
+        if name.endswith(_MARK):
+            (folder / name.removesuffix(_MARK)).unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
 
 
 def _scan(folder: Path) -> Sequence[DiskState]:

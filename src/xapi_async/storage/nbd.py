@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 
 from xapi_async.storage import nbd_wire as wire
 from xapi_async.storage.driver import Extent, Image
+from xapi_async.storage.nbd_listener import PORT
 from xapi_async.storage.nbd_wire import Answer, ChunkKind, Command, Option
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,14 @@ class NbdSettings:
     """Where and how disks are served over NBD."""
 
     host: str = field(default="127.0.0.1", metadata={"doc": "Address the NBD server listens on."})
-    port: int = field(default=10809, metadata={"doc": "TCP port of the NBD server; 0 picks a free one."})
+    port: int = field(default=PORT, metadata={"doc": "TCP port of the NBD server; 0 picks a free one."})
+    announce: str = field(
+        default="",
+        metadata={
+            "doc": "Address that clients are told to read disks from; empty: that of host, or of the pool's "
+            "hosts where it listens on all."
+        },
+    )
     enabled: bool = field(default=False, metadata={"doc": "Whether disks are served over NBD."})
     tls: bool = field(default=True, metadata={"doc": "Whether clients must use TLS."})
     connections: int = field(default=64, metadata={"doc": "Clients at once; further ones are turned away."})

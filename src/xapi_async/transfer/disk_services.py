@@ -19,12 +19,13 @@ Plugged = Callable[[Context, str, str], AbstractAsyncContextManager[Image]]
 class DiskServices:
     """plugged: see :data:`Plugged`. elsewhere: the address of a host that sees an SR, None where this one does.
 
-    create: makes a disk for an upload, by context, SR and size in bytes, and gives its reference.
-    destroy: removes that again.
+    create: makes a disk for an upload, by context, SR and size in bytes, and gives its reference; a crash removes
+    it. finish: has it stay. destroy: removes it again.
     """
 
     plugged: Plugged
     create: Callable[[Context, str, int], Awaitable[str]]
+    finish: Callable[[Context, str], Awaitable[None]]
     destroy: Callable[[Context, str], Awaitable[None]]
     elsewhere: Callable[[Context, str], str | None]
 

@@ -17,9 +17,10 @@ NAME = "Imported disk"
 
 def pool_disks(elsewhere: Callable[[Context, str], str | None] = lambda ctx, sr: None) -> DiskServices:
     """What transfers of disks need. elsewhere: see :class:`DiskServices`; by default every SR is seen from here."""
-    return DiskServices(in_control_domain, _create, vdi.destroy, elsewhere)
+    return DiskServices(in_control_domain, _create, vdi.finish, vdi.destroy, elsewhere)
 
 
 async def _create(ctx: Context, sr: str, size: int) -> str:
     fields = {name: start for name, start in STARTS[VDI].items() if VDI.FIELDS[name].qualifier != "RO/runtime"}
-    return await vdi.create(ctx, {**fields, "SR": sr, "virtual_size": size, "type": "user", "name_label": NAME})
+    wanted = {**fields, "SR": sr, "virtual_size": size, "type": "user", "name_label": NAME}
+    return await vdi.create(ctx, wanted, unfinished=True)

@@ -129,6 +129,8 @@ async def _receive(services: DiskServices, request: web.BaseRequest, ctx: Contex
             if length != 0:
                 async with ctx.task.cancellable():
                     await write(body, disk, ctx.task.progress)
+        if name is None:
+            await services.finish(ctx, vdi.ref)
         held.pop_all()  # a new disk stays
     await ctx.task.progress(1.0)
     ended.result = (Ref("VDI"), vdi.ref)

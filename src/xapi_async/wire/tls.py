@@ -27,6 +27,12 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
+def certificates_in(file: Path) -> str:
+    """The certificates in a file as PEM, without a key that may be there too. Raises OSError and ValueError."""
+    found = x509.load_pem_x509_certificates(file.read_bytes())
+    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in found)
+
+
 def self_signed(folder: Path, now: datetime, names: Iterable[str] = ()) -> tuple[Path, Path]:
     """The certificate and key in a folder, made where they are not there yet.
 

@@ -78,6 +78,14 @@ async def create(ctx: Context, args: Mapping[str, Any], *, unfinished: bool = Fa
         return vdi.ref
 
 
+async def finish(ctx: Context, vdi: str) -> None:
+    """Have a disk stay that was made unfinished, now that it is filled. Raises what the backend does."""
+    found = ctx.store.get(VDI, vdi)
+    site = site_of(ctx.services, found.SR)
+    with failures(found.SR, vdi):
+        await site.driver.finish_disk(site.sr, found.location)
+
+
 @asynccontextmanager
 async def recorded(site: Site, state: DiskState) -> AsyncIterator[None]:
     """Destroy a disk again where the body, which makes a record of it, fails or is cancelled."""

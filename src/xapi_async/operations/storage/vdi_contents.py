@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cryptography import x509
+
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
@@ -18,8 +20,8 @@ from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.storage.facts import incompatible_type, live, pbds_of
 from xapi_async.operations.storage.sites import failures, site_of
 from xapi_async.storage.driver import Image
+from xapi_async.storage.nbd_listener import NbdListener
 
-NBD_PORT = 10809
 NBD_PURPOSES = frozenset({"nbd", "insecure_nbd"})
 """Purposes of networks over which disks may be read."""
 
@@ -51,20 +53,36 @@ async def get_nbd_info(ctx: Context, self: str) -> Sequence[Mapping[str, Any]]:
     vdi = store.get(VDI, self)
     if vdi.type == "cbt_metadata":
         raise incompatible_type(self, vdi.type)
-    sr = store.find(SR, vdi.SR)
+    sr, listener, certificate = store.find(SR, vdi.SR), ctx.services.nbd, ctx.services.certificate()
     attached = [pbd.host for pbd in pbds_of(store, sr) if pbd.currently_attached] if sr is not None else []
     return [
         {
             "exportname": f"/{vdi.uuid}?session_id={ctx.caller.session}",
             "address": address,
-            "port": NBD_PORT,
+            "port": listener.port,
             "cert": certificate,
-            "subject": host.hostname,
+            "subject": _subject(certificate, host),
         }
         for host in live(store, Host, attached)
-        for certificate in [""]
-        for address in _nbd_addresses(store, host)
+        for address in _told(list(_nbd_addresses(store, host)), listener)
     ]
+
+
+def _told(addresses: Sequence[str], listener: NbdListener) -> Sequence[str]:
+    """What clients are told of a host's addresses: the listener's own one where it has one, by whatever network."""
+    return (listener.address,) if addresses and listener.address else addresses
+
+
+def _subject(certificate: str, host: Host) -> str:
+    """The name by which a client checks the certificate: the first DNS name in it without ``*``, else the last."""
+    try:
+        names = x509.load_pem_x509_certificate(certificate.encode()).extensions
+        known = names.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        return ""
+    except ValueError:
+        return host.hostname
+    return next((name for name in known if "*" not in name), known[-1] if known else "")
 
 
 def _nbd_addresses(reader: Reader, host: Host) -> Iterator[str]:

@@ -19,7 +19,7 @@ from xapi_async.operations.storage.facts import has_feature, require_managed, se
 from xapi_async.operations.storage.loopback import in_control_domain
 from xapi_async.operations.storage.records import new_disk, note_sizes, put_disks, sizes_of
 from xapi_async.operations.storage.sites import failures, site_of
-from xapi_async.operations.storage.vdi import create, destroy, marked_disk, recorded, set_on_boot
+from xapi_async.operations.storage.vdi import create, destroy, finish, marked_disk, recorded, set_on_boot
 from xapi_async.storage.driver import CopyRequest, Extent, Image
 
 INHERITED = ("sharable", "other_config", "xenstore_data", "on_boot", "allow_caching")
@@ -124,7 +124,7 @@ async def copy_into_new(ctx: Context, source: str, values: Mapping[str, Any], ba
     made = await create(ctx, {**fields, **values, "read_only": False}, unfinished=True)
     try:
         await _fill(ctx, source, made, base, is_fresh=True)
-        await _finish(ctx, made)
+        await finish(ctx, made)
     except BaseException:
         await asyncio.shield(_discard(ctx, made))
         raise
@@ -132,13 +132,6 @@ async def copy_into_new(ctx: Context, source: str, values: Mapping[str, Any], ba
         async with ctx.store.transaction() as tx:
             tx.set(tx.get(VDI, made), read_only=True)
     return made
-
-
-async def _finish(ctx: Context, vdi: str) -> None:
-    found = ctx.store.get(VDI, vdi)
-    site = site_of(ctx.services, found.SR)
-    with failures(found.SR, vdi):
-        await site.driver.finish_disk(site.sr, found.location)
 
 
 async def _discard(ctx: Context, vdi: str) -> None:
