@@ -58,7 +58,7 @@ class Sessions:
         self._login = login
         self._passwords = passwords
         self._callers: dict[str, SessionCaller] = {}
-        self._hooks: dict[str, list[Callable[[], None]]] = {}
+        self._hooks: dict[str, dict[object, Callable[[], None]]] = {}
 
     # What others ask of it
 
@@ -93,12 +93,13 @@ class Sessions:
         if ref not in self._callers:
             callback()
             return _nothing
-        hooks = self._hooks.setdefault(ref, [])
-        hooks.append(callback)
+        hooks = self._hooks.setdefault(ref, {})
+        # By a key of its own: one session may have thousands of callers who wait for events.
+        key = object()
+        hooks[key] = callback
 
         def stop() -> None:
-            if callback in hooks:
-                hooks.remove(callback)
+            hooks.pop(key, None)
             if not hooks and self._hooks.get(ref) is hooks:
                 del self._hooks[ref]
 
@@ -134,7 +135,7 @@ class Sessions:
         """End sessions; those that have ended already are left out."""
         ended = [ref for ref in refs if self._callers.pop(ref, None) is not None]
         for ref in ended:
-            for callback in self._hooks.pop(ref, ()):
+            for callback in tuple(self._hooks.pop(ref, {}).values()):
                 callback()
         async with self._store.transaction() as tx:
             for ref in ended:
