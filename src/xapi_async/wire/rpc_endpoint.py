@@ -90,9 +90,17 @@ class Landed(NamedTuple):
         return self.reply()
 
 
-Gate = Callable[[Call | None], asyncio.Future[None] | None]
-"""What has to be waited for before an answer may leave, if anything: for what a reading call was answered
-with, or, given None, for everything that has changed so far."""
+class Gate(Protocol):
+    """Says what has to be waited for before an answer may leave."""
+
+    def __call__(self, call: Call | None, done: asyncio.Future[None] | None = None) -> asyncio.Future[None] | None:
+        """What has to be waited for, if anything.
+
+        call: a reading call, for what it was answered with; None: for everything that has changed so far.
+        done: what to give, where a future is there already.
+        """
+        ...
+
 
 Forward = Callable[[bytes, PathKind, Origin, CallHeaders | None], asyncio.Future[Reply]]
 """Has a call answered in another process; cancelling what it gives says that nobody wants to know any more."""
@@ -172,14 +180,7 @@ class RpcEndpoint:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def go_on(_: object) -> None:
-            wait = gate(None)
-            if wait is None:
-                finish(wait)
-            else:
-                wait.add_done_callback(finish)
-
-        def finish(_: object) -> None:
-            if not done.done():
+            if gate(None, done) is None and not done.done():
                 done.set_result(None)
 
         landed.add_done_callback(go_on)

@@ -49,13 +49,14 @@ class Settling:
                 if not future.done():  # else whoever waited was cancelled
                     future.set_result(None)
 
-    def until(self, generation: int) -> asyncio.Future[None] | None:
-        """What to await until a generation is settled; None where it is."""
+    def until(self, generation: int, done: asyncio.Future[None] | None = None) -> asyncio.Future[None] | None:
+        """What to await until a generation is settled, ``done`` where it is given; None where it is settled."""
         if generation <= self.settled:
             return None
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(generation, []).append(future)
-        return future
+        if done is None:
+            done = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(generation, []).append(done)
+        return done
 
     @property
     def is_settled(self) -> bool:
@@ -102,23 +103,23 @@ def shown_by(entries: Iterable[Entry]) -> Mapping[str, Shown]:
 
 
 class Gate:
-    """Says what an answer has to wait for, if anything; see :data:`xapi_async.wire.rpc_endpoint.Gate`."""
+    """Says what an answer has to wait for, if anything; see :class:`xapi_async.wire.rpc_endpoint.Gate`."""
 
     def __init__(self, settling: Settling, shown: Mapping[str, Shown]) -> None:
         self._settling = settling
         self._shown = shown
 
-    def __call__(self, call: Call | None) -> asyncio.Future[None] | None:
+    def __call__(self, call: Call | None, done: asyncio.Future[None] | None = None) -> asyncio.Future[None] | None:
         """What to await before the answer to a reading call leaves; given None, before any other."""
         settling = self._settling
         if settling.is_settled:
             return None
         shown = None if call is None else self._shown.get(call.method)
         if call is None or shown is None or not call.params:
-            return settling.until(settling.newest)
+            return settling.until(settling.newest, done)
         is_one = shown.is_one and len(call.params) > 1
         needed = settling.of_object(call.params[1]) if is_one else settling.of_class(shown.cls)
         # That there is such a session, or none, is shown as well.
         session = call.params[0]
         needed = max(needed, settling.of_object(session) if shown.cls is not Session else needed)
-        return settling.until(needed)
+        return settling.until(needed, done)
