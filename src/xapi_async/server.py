@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from xapi_async import __version__, operations
+from xapi_async.bulk import blob_files, bulk_routes
 from xapi_async.config import Config, load
 from xapi_async.datamodel.classes import VM, Host, Pool
 from xapi_async.datamodel.types import NULL_REF
@@ -30,6 +31,7 @@ from xapi_async.objects.database import Database, open_database
 from xapi_async.objects.settings import StoreSettings
 from xapi_async.objects.store import Store
 from xapi_async.observability.settings import ObservabilitySettings
+from xapi_async.operations.blob_files import BlobFiles
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.notices import Messages, MessageSettings
 from xapi_async.operations.storage.starting import adopt_storage, found_storage, settle_storage
@@ -47,7 +49,6 @@ from xapi_async.settings import ServerSettings
 from xapi_async.storage.nbd import NbdSettings
 from xapi_async.storage.nominal_settings import NominalSettings
 from xapi_async.storage.places import FileSettings
-from xapi_async.transfer import raw_disks
 from xapi_async.transfer.nbd_exports import DiskExports
 from xapi_async.transfer.pool_disks import pool_disks
 from xapi_async.transfers import ReaderContexts, TransferAccess
@@ -153,7 +154,8 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
         if files is not None:
             await settle_storage(services, (*FILE_TYPES, "iso"))
         await recover(services)
-        core = _core(config, database, services, access, messages)
+        blobs = blob_files(settings.database, services.store, clock, stack)
+        core = _core(config, database, services, access, messages, blobs)
         if files is not None:
             core.background += (files.run,)
         stack.push_async_callback(core.dispatcher.stop)
@@ -172,7 +174,9 @@ async def _fill(config: Config, store: Store, clock: SystemClock, rng: random.Ra
     operations.put_off_refreshing(store)
 
 
-def _core(config: Config, database: Database, services: Services, access: Access, messages: Messages) -> Core:
+def _core(
+    config: Config, database: Database, services: Services, access: Access, messages: Messages, blobs: BlobFiles
+) -> Core:
     store, clock = services.store, services.clock
     audit = AuditLog(store, clock, config.section(AuditSettings))
     tasks = Tasks(store, clock, config.section(TaskSettings), xmlrpc.value_encoder(), lambda: _master(store))
@@ -193,16 +197,17 @@ def _core(config: Config, database: Database, services: Services, access: Access
             **queue.handlers(),
         },
         readers=access.readers(),
+        waits=events.waits(),
         audit=audit,
         result_types={"event.from": EVENT_BATCH, "event.next": EVENT_LIST},
     )
     background: list[Work] = [access.run, tasks.run, queue.run, messages.run, audit.run, services.hypervisor.run]
-    background += [_bound(work, services) for work in operations.background()]
+    background += [blobs.run, *(_bound(work, services) for work in operations.background())]
     disks = pool_disks()
     contexts = ReaderContexts(services, access.sessions, tasks, "get_export_raw_vdi")
     pages: Routes = {
         ("GET", reference.PREFIX): partial(_reference_page, frozenset(dispatcher.missing())),
-        **raw_disks.routes(TransferAccess(services, access.http, tasks, audit), disks),
+        **bulk_routes(TransferAccess(services, access.http, tasks, audit), disks, blobs, audit),
     }
     exports = DiskExports(contexts, disks)
     return Core(config, database, services, access, dispatcher, events, queue, tuple(background), pages, exports)

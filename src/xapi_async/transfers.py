@@ -33,7 +33,7 @@ class TransferAccess:
 
     @asynccontextmanager
     async def admitted(self, request: web.BaseRequest, action: str) -> AsyncIterator[Caller]:
-        """The caller of a request. Raises HTTPUnauthorized, HTTPForbidden, HTTPBadRequest."""
+        """The caller of a request. Raises HTTPUnauthorized, HTTPForbidden; HTTPInternalServerError for credentials of another kind."""
         try:
             async with self._http.admitted(
                 origin_of(request),
@@ -55,7 +55,7 @@ class TransferAccess:
             await self._refuse(request, error)
             raise web.HTTPUnauthorized(reason="Unauthorised") from error
         except ValueError as error:
-            raise web.HTTPBadRequest(reason=str(error)) from error
+            raise web.HTTPInternalServerError(reason=str(error)) from error
 
     async def begin(
         self, request: web.BaseRequest, caller: Caller, label: str, task_id: str | None, subtask_of: str | None
