@@ -225,6 +225,28 @@ class Hypervisor(Protocol):
         """Whether the host answers."""
         ...
 
+    # The life of a host
+
+    async def stop_host(self, host: str) -> None:
+        """Have a host go down with every domain on it; :class:`HostChanged` tells when it has."""
+        ...
+
+    async def start_host(self, host: str) -> None:
+        """Switch a host on and wait until it answers; :class:`HostChanged` tells of it. No error where it is up."""
+        ...
+
+    def log(self, host: str) -> Sequence[str]:
+        """The lines the hypervisor of a host has logged since it booted, as far as it keeps them."""
+        ...
+
+    async def send_debug_keys(self, host: str, keys: str) -> None:
+        """Have the hypervisor of a host write to its log what these keys ask for."""
+        ...
+
+    def host_statistics(self, host: str, cpus: int, interfaces: Sequence[str]) -> Sequence[Statistic]:
+        """What a host measures of its processors and network cards. interfaces: those cards by name."""
+        ...
+
     # The life of a domain
 
     async def start(self, config: DomainConfig, progress: Progress = unobserved) -> Domain:

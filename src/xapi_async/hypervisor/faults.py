@@ -10,7 +10,7 @@ from xapi_async.datamodel.errors import ApiError
 
 OPERATIONS = (
     "start", "pause", "unpause", "shut_down", "destroy", "reboot", "suspend", "resume", "migrate", "plug", "unplug",
-    "set_memory", "set_vcpus", "set_shadow", "ask_agent",
+    "set_memory", "set_vcpus", "set_shadow", "ask_agent", "stop_host", "start_host",
 )  # fmt: skip
 """What can be made to fail: calls of the driver."""
 

@@ -19,6 +19,38 @@ def statistics_of(config: DomainConfig, memory: int, now: float) -> Sequence[Sta
     return tuple(_figures(config, memory, now))
 
 
+def host_statistics_of(host: str, cpus: int, interfaces: Sequence[str], now: float) -> Sequence[Statistic]:
+    """The figures of a host's processors and network cards. interfaces: the names of the cards."""
+    return (*_processors(host, cpus, now), *_cards(host, interfaces, now))
+
+
+def _processors(host: str, cpus: int, now: float) -> Iterator[Statistic]:
+    loads = [_wave(f"{host} cpu{cpu}", now) * 2 * IDLE for cpu in range(cpus)]
+    for cpu, load in enumerate(loads):
+        yield Statistic(f"cpu{cpu}", f"Use of processor {cpu}", "(fraction)", load, maximum=1.0)
+    mean = sum(loads) / len(loads) if loads else 0.0
+    yield Statistic("cpu_avg", "Use of all processors together", "(fraction)", mean, maximum=1.0)
+    yield Statistic("loadavg", "Processes of the control domain that want to run", "(fraction)", sum(loads))
+
+
+def _cards(host: str, interfaces: Sequence[str], now: float) -> Iterator[Statistic]:
+    sums = {"rx": 0.0, "tx": 0.0}
+    for interface in interfaces:
+        for way, verb in (("rx", "received"), ("tx", "sent")):
+            rate = _wave(f"{host} {interface} {way}", now) * 65536
+            sums[way] += rate
+            yield Statistic(f"pif_{interface}_{way}", f"Bytes {verb} by {interface}", "B/s", rate)
+            yield Statistic(
+                f"pif_{interface}_{way}_errors",
+                f"Frames {verb} wrongly by {interface}",
+                "err/s",
+                0.0,
+                is_standard=False,
+            )
+    for way, verb in (("rx", "received"), ("tx", "sent")):
+        yield Statistic(f"pif_aggr_{way}", f"Bytes {verb} by all cards", "B/s", sums[way])
+
+
 def _figures(config: DomainConfig, memory: int, now: float) -> Iterator[Statistic]:
     for cpu in range(config.vcpus):
         load = _wave(f"{config.vm} cpu{cpu}", now) * 2 * IDLE

@@ -30,6 +30,9 @@ class SimulatorSettings:
     plug_seconds: Duration = field(default=NO_TIME, metadata=_doc("Plugging or unplugging a device."))
     balloon_seconds: Duration = field(default=NO_TIME, metadata=_doc("A guest reaching a new memory target."))
     agent_seconds: Duration = field(default=NO_TIME, metadata=_doc("A guest's agent doing what it is asked."))
+    host_boot_seconds: Duration = field(
+        default=NO_TIME, metadata=_doc("A host starting, from being switched on until its agent answers.")
+    )
     storage_slowness: float = field(
         default=1.0, metadata={"doc": "Factor on what goes through storage: building, saving and reading back."}
     )

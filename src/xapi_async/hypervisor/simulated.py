@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from xapi_async.hypervisor.driver import Device, Domain, DomainConfig, DomainEve
 from xapi_async.hypervisor.durations import Duration
 from xapi_async.hypervisor.faults import Faults, parse
 from xapi_async.hypervisor.guests import GuestKind, kind_of, report_of
-from xapi_async.hypervisor.measuring import statistics_of
+from xapi_async.hypervisor.measuring import host_statistics_of, statistics_of
 from xapi_async.hypervisor.settings import SimulatorSettings
 from xapi_async.objects.clock import Clock
 
@@ -27,6 +28,9 @@ STEPS = 10
 """How often work reports its progress."""
 
 SECONDS_PER_HOUR = 3600.0
+
+LOG_LINES = 500
+"""Lines of a hypervisor's log that are kept; older ones go."""
 
 
 @dataclass(eq=False)
@@ -59,6 +63,7 @@ class SimulatedHypervisor:
         self._guests: dict[str, _Guest] = {}
         self._domids: dict[str, itertools.count[int]] = {}
         self._dead: set[str] = set()
+        self._logs: dict[str, deque[str]] = {}
         self._happened: asyncio.Queue[DomainEvent] = asyncio.Queue()
         self._plans: asyncio.Queue[tuple[float, Callable[[], None]]] = asyncio.Queue()
         self.faults = Faults(self._rng, map(parse, self._settings.faults))
@@ -124,6 +129,35 @@ class SimulatedHypervisor:
         """Have a dead host come back, without guests."""
         self._dead.discard(host)
         self._happened.put_nowait(driver.HostChanged(host, is_alive=True))
+
+    async def stop_host(self, host: str) -> None:
+        self._require_alive(host)
+        self.faults.strike("stop_host", "", host)
+        self.kill_host(host)
+
+    async def start_host(self, host: str) -> None:
+        self.faults.strike("start_host", "", host)
+        if host not in self._dead:
+            return
+        await self._spend(self._settings.host_boot_seconds, unobserved)
+        self._logs.pop(host, None)
+        self.revive_host(host)
+
+    def log(self, host: str) -> Sequence[str]:
+        return tuple(self._logs.get(host, ()))
+
+    async def send_debug_keys(self, host: str, keys: str) -> None:
+        self._require_alive(host)
+        log = self._logs.setdefault(host, deque(maxlen=LOG_LINES))
+        here = [guest.domain for guest in self._guests.values() if guest.domain.config.host == host]
+        for key in keys:
+            log.append(f"(XEN) '{key}' pressed -> {len(here)} guest domains")
+            for domain in here:
+                config, state = domain.config, "paused" if domain.is_paused else "running"
+                log.append(f"(XEN)   domain {domain.domid}: {config.vcpus} VCPUs, {config.memory >> 20} MiB, {state}")
+
+    def host_statistics(self, host: str, cpus: int, interfaces: Sequence[str]) -> Sequence[driver.Statistic]:
+        return host_statistics_of(host, cpus, interfaces, self._clock.now()) if self.is_alive(host) else ()
 
     def end_guest(self, vm: str, reason: EndReason) -> None:
         """Have a guest shut down, reboot or crash by itself now; no error where it does not run."""

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from xapi_async.objects.writer import Writer
+
+
+class Keeping(Protocol):
+    """JSON values by name, wherever they are kept."""
+
+    async def get(self, name: str) -> Any:
+        """The value; None where there is none."""
+        ...
+
+    async def put(self, name: str, value: Any) -> None:
+        """Set a value."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Remove a value; no error where there is none."""
+        ...
+
+
+class MemoryDocuments:
+    """JSON values by name, kept no longer than this object."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, bytes] = {}
+
+    async def get(self, name: str) -> Any:
+        """The value; None where there is none."""
+        value = self._values.get(name)
+        return None if value is None else orjson.loads(value)
+
+    async def put(self, name: str, value: Any) -> None:
+        """Set a value. Raises TypeError for what is no JSON."""
+        self._values[name] = orjson.dumps(value)
+
+    async def delete(self, name: str) -> None:
+        """Remove a value; no error where there is none."""
+        self._values.pop(name, None)
 
 
 class Documents:

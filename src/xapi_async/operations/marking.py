@@ -71,7 +71,7 @@ def refresh(tx: Transaction, rules: Rules[A], ref: str) -> None:
     target = tx.find(rules.cls, ref)
     if target is None:
         return
-    allowed = allowed_operations(tx, rules, target)
+    allowed = allowed_operations(tx.view, rules, target)
     if allowed != cast(Any, target).allowed_operations:
         tx.set(target, allowed_operations=allowed)
     rules.also_refresh(tx, target)
@@ -80,7 +80,7 @@ def refresh(tx: Transaction, rules: Rules[A], ref: str) -> None:
 def mark(tx: Transaction, rules: Rules[A], ref: str, operation: str, key: str) -> A:
     """Check an operation and enter it in current_operations under ``key``. Raises the error that forbids it."""
     target = tx.get(rules.cls, ref)
-    error = rules.check(tx, target, operation) or rules.check_call(tx, target, operation)
+    error = rules.check(tx.view, target, operation) or rules.check_call(tx.view, target, operation)
     if error is not None:
         raise error
     tx.set(target, current_operations={**cast(Any, target).current_operations, key: operation})
@@ -173,15 +173,13 @@ async def operation_end(ctx: Context, busy: Collection[str], at_most: float) -> 
     ended = asyncio.Event()
     counts: dict[str, int] = {}
 
-    def look(changes: Sequence[Change]) -> None:
-        for change in changes:
-            if change.ref in busy:
-                before = counts.get(change.ref, 1)
-                counts[change.ref] = len(getattr(change.entity, "current_operations", ()))
-                if change.operation == "del" or not counts[change.ref] or counts[change.ref] < before:
-                    ended.set()
+    def look(change: Change) -> None:
+        before = counts.get(change.ref, 1)
+        counts[change.ref] = len(getattr(change.entity, "current_operations", ()))
+        if change.operation == "del" or not counts[change.ref] or counts[change.ref] < before:
+            ended.set()
 
-    stop = ctx.store.listen(look)
+    stop = ctx.store.watch(busy, look)
     try:
         timer = asyncio.ensure_future(ctx.services.clock.sleep(at_most))
         waiter = asyncio.ensure_future(ended.wait())

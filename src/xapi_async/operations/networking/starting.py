@@ -22,15 +22,18 @@ async def bring_up_networks(services: Services) -> None:
     for pif in store.all(PIF):
         learn(services, pif)
     await keep_internal_management_network(services)
-    for ref in [pif.ref for pif in store.all(PIF) if _comes_up_at_start(store, pif)]:
+    for ref in [pif.ref for pif in store.all(PIF) if comes_up_at_start(store, pif)]:
         try:
             await bring_up(services, ref)
         except ApiError as error:
             log.warning("PIF %s did not come up: %s", ref, error)
 
 
-def _comes_up_at_start(reader: Reader, pif: PIF) -> bool:
-    """VLANs and tunnels without an address wait until a VM needs them."""
+def comes_up_at_start(reader: Reader, pif: PIF) -> bool:
+    """Whether an interface that is down is to be up after a start of its host.
+
+    VLANs and tunnels without an address wait until a VM needs them.
+    """
     if pif.currently_attached or not pif.managed or is_bond_slave(reader, pif):
         return False
     return pif.physical or bool(pif.bond_master_of) or pif.ip_configuration_mode != "None"

@@ -1,4 +1,4 @@
-"""What happens to guests by themselves: they report, end, crash; their hosts die. Shown as it happens."""
+"""What happens to guests by themselves: they report, end, crash. Shown as it happens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from xapi_async.datamodel.classes.host import Host
-from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_guest_metrics import VMGuestMetrics
 from xapi_async.datamodel.errors import ApiError
@@ -18,12 +17,12 @@ from xapi_async.hypervisor.driver import (
     GuestEnded,
     GuestReport,
     GuestReported,
-    HostChanged,
     HypervisorError,
 )
 from xapi_async.objects.clock import api_time
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Background, Services
+from xapi_async.operations.hosts.life import note_host
 from xapi_async.operations.vm import attachments, states
 from xapi_async.operations.vm.domains import config_of
 from xapi_async.operations.vm.facts import has_pv_drivers
@@ -171,27 +170,6 @@ async def _restart(services: Services, ref: str) -> None:
         await end_domain(services, ref)
         return
     await show_live(services, ref, vm.resident_on, is_new_start=True)
-
-
-# Hosts
-
-
-async def note_host(services: Services, event: HostChanged) -> None:
-    """Show that a host died or came back; its VMs stay as they are until somebody declares it dead."""
-    async with services.store.transaction() as tx:
-        try:
-            host = tx.by_uuid(Host, event.host)
-        except ApiError:
-            return
-        metrics = tx.find(HostMetrics, host.metrics)
-        if metrics is not None and metrics.live != event.is_alive:
-            tx.set(metrics, live=event.is_alive, last_updated=api_time(services.clock.now()))
-        if event.is_alive:
-            # Nothing that ran there before can have lived on.
-            for ref in host.resident_VMs:
-                vm = tx.find(VM, ref)
-                if vm is not None and not vm.is_control_domain and services.hypervisor.domain(vm.uuid) is None:
-                    states.force_reset(tx, ref, "Halted")
 
 
 def _ref_of(services: Services, uuid: str) -> str | None:

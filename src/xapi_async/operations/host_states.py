@@ -1,0 +1,28 @@
+"""What is known of hosts only as long as the server runs: what their agents would keep in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+Errand = Callable[[], Awaitable[None]]
+"""Work that a call leaves behind for after its answer."""
+
+
+@dataclass
+class HostStates:
+    """Sets of hosts, by reference, and what is still to be done on them."""
+
+    starting: set[str] = field(default_factory=set)
+    """Their agents have not finished starting."""
+    disabled_by_user: set[str] = field(default_factory=set)
+    """Somebody disabled them since their agents started."""
+    awaiting_reboot: set[str] = field(default_factory=set)
+    """They were told to shut down or reboot, and have not come back since."""
+    ending_tasks: dict[str, set[str]] = field(default_factory=dict)
+    """By host, the tasks that stand for its going down and end when it is back."""
+    recorded: dict[str, dict[str, bool]] = field(default_factory=dict)
+    """By host, the measurements that somebody had recorded (true) or forgotten (false), against the standard."""
+    errands: asyncio.Queue[Errand] = field(default_factory=asyncio.Queue)
+    """What calls have left to be done after their answers."""
