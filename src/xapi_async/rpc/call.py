@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -63,15 +62,23 @@ Outcome = Success | Failure
 
 
 class Landing:
-    """The outcome of a write that only waits for its change to be durable: known when ``done`` is.
+    """An outcome that is known when ``done`` is: of a write, when its change is durable; of a wait, when it ends.
 
     Whoever has a callback to give needs no task to wait in; for everybody else it is awaitable.
+    only_waits: nothing is changed, so that cancelling ``done`` gives the wait up.
     """
 
-    __slots__ = ("_finish", "done")
+    __slots__ = ("_finish", "done", "only_waits")
 
-    def __init__(self, done: asyncio.Future[None], finish: Callable[[BaseException | None], Outcome]) -> None:
+    def __init__(
+        self,
+        done: asyncio.Future[None],
+        finish: Callable[[BaseException | None], Outcome],
+        *,
+        only_waits: bool = False,
+    ) -> None:
         self.done = done
+        self.only_waits = only_waits
         self._finish = finish
 
     def outcome(self) -> Outcome:
@@ -80,10 +87,28 @@ class Landing:
         return self._finish(error)
 
     def __await__(self) -> Generator[Any, None, Outcome]:
-        # Shielded: the change lands whether or not whoever waits here still wants to know.
-        with suppress(ApiError):
-            yield from asyncio.shield(self.done).__await__()
+        # Shielded: a change lands whether or not whoever waits here still wants to know.
+        waited_for = self.done if self.only_waits else asyncio.shield(self.done)
+        try:
+            yield from waited_for.__await__()
+        except ApiError:
+            pass  # the outcome tells of it
+        except asyncio.CancelledError:
+            if self.only_waits:
+                self.outcome()
+            raise
         return self.outcome()
+
+
+class Waiting(NamedTuple):
+    """A value that is not there yet. done: when it can be asked for. result: gives it, and ends the wait."""
+
+    done: asyncio.Future[None]
+    result: Callable[[], Any]
+
+
+Wait = Callable[..., Any]
+"""A message that waits without a task: of the caller and the parameters, it gives a value or a :class:`Waiting`."""
 
 
 class Event(NamedTuple):

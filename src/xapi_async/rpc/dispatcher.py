@@ -18,7 +18,7 @@ from xapi_async.datamodel.types import STRING_SET, Ref
 from xapi_async.operations.context import Caller, Context, Handler, Handlers, Origin, Services
 from xapi_async.rpc import convert, implicit, request_id
 from xapi_async.rpc.absent import Nobody, NoTask
-from xapi_async.rpc.call import ANY, Call, Failure, Landing, Outcome, Success
+from xapi_async.rpc.call import ANY, Call, Failure, Landing, Outcome, Success, Wait, Waiting
 from xapi_async.rpc.entries import Entry, entries
 from xapi_async.rpc.roles import denied
 from xapi_async.rpc.stats import UNKNOWN, CallStats
@@ -68,6 +68,7 @@ class Dispatcher:
         handlers: Handlers,
         *,
         readers: Mapping[str, implicit.Read] | None = None,
+        waits: Mapping[str, Wait] | None = None,
         audit: Audit = _no_audit,
         result_types: Mapping[str, Any] | None = None,
     ) -> None:
@@ -77,7 +78,7 @@ class Dispatcher:
         self._tasks = tasks
         self._audit = audit
         self._result_types = result_types or {}
-        self._entries = {entry.name: entry for entry in entries(services.store, handlers, readers or {})}
+        self._entries = {entry.name: entry for entry in entries(services.store, handlers, readers or {}, waits or {})}
         self._table = _table(self._entries, self)
         self._names = tuple(self._entries)
         self.stats = CallStats()
@@ -207,6 +208,33 @@ class Dispatcher:
             except ApiError as error:
                 return finish(error)
             return finish(None) if done is None else Landing(done, land)
+
+        return answer
+
+    def answer_waiting(self, entry: Entry) -> Callable[[Call], Outcome | Landing]:
+        """The function that answers a message that only waits: thousands may, so none of them has a task."""
+        wait, result_type = entry.wait, self._result_types.get(entry.name, entry.message.result)
+        assert wait is not None  # only such entries come here
+
+        def answer(call: Call) -> Outcome | Landing:
+            start = perf_counter()
+            args = _arguments(entry, call)
+            caller = self._caller(entry, call)
+            self._assert_allowed(entry, caller, args)
+            found = wait(caller, *args)
+            if not isinstance(found, Waiting):
+                return Success(result_type, found)
+
+            def finish(error: BaseException | None) -> Outcome:
+                outcome: Outcome
+                try:
+                    outcome = Success(result_type, found.result())
+                except ApiError as failure:
+                    outcome = Failure(failure)
+                self._count(call, outcome, start)
+                return outcome
+
+            return Landing(found.done, finish, only_waits=True)
 
         return answer
 
@@ -393,6 +421,8 @@ def _table(
             answer = read_answer(entry, dispatcher.caller_of)
         elif entry.write is not None:
             answer = dispatcher.answer_written(entry)
+        elif entry.wait is not None:
+            answer = dispatcher.answer_waiting(entry)
         else:
             answer = dispatcher.answer_handled(entry, is_async=False)
         for spelling in (name, name.replace(".", "_", 1)):

@@ -12,6 +12,7 @@ from xapi_async.datamodel.types import STRING, Ref
 from xapi_async.objects.store import Store
 from xapi_async.operations.context import Handler, Handlers
 from xapi_async.rpc import convert, implicit
+from xapi_async.rpc.call import Wait
 from xapi_async.rpc.roles import permission_name
 
 _TASKLESS_CLASSES = frozenset({"task", "event"})
@@ -21,7 +22,8 @@ _TASKLESS_CLASSES = frozenset({"task", "event"})
 class Entry:
     """What answers to a name.
 
-    read answers on the spot; handler is a coroutine function; neither: not built yet.
+    read answers on the spot; write fills a transaction; wait gives a value or a wait for it; handler is a
+    coroutine function. None of them: not built yet.
     mandatory: how many parameters have to be sent, the session left out.
     key_permissions: permissions of the map keys that have their own.
     """
@@ -34,13 +36,14 @@ class Entry:
     mandatory: int
     read: implicit.Read | None = None
     write: implicit.Write | None = None
+    wait: Wait | None = None
     handler: Handler | None = None
     key_permissions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_missing(self) -> bool:
         """Whether the message is one that is not built yet."""
-        return not (self.read or self.write or self.handler or self.message.removed)
+        return not (self.read or self.write or self.wait or self.handler or self.message.removed)
 
     @property
     def has_task(self) -> bool:
@@ -61,14 +64,17 @@ class Entry:
         return self.permission
 
 
-def entries(store: Store, handlers: Handlers, readers: Mapping[str, implicit.Read]) -> Iterator[Entry]:
+def entries(
+    store: Store, handlers: Handlers, readers: Mapping[str, implicit.Read], waits: Mapping[str, Wait]
+) -> Iterator[Entry]:
     """Every message of every class.
 
-    handlers: the messages that are built. readers: reading ones that replace the generic ones. Both by wire name.
+    handlers: the messages that are built. readers: reading ones that replace the generic ones.
+    waits: those that wait without a task. All by wire name.
     """
     for cls in CLASSES:
         for message in derive.messages(cls):
-            yield _entry(store, cls, message, handlers, readers)
+            yield _entry(store, cls, message, handlers, readers, waits)
 
 
 def _entry(
@@ -77,6 +83,7 @@ def _entry(
     message: Message,
     handlers: Handlers,
     readers: Mapping[str, implicit.Read],
+    waits: Mapping[str, Wait],
 ) -> Entry:
     name = f"{cls.FACTS.name}.{message.name}"
     permission = permission_name(cls.FACTS.name, message.name)
@@ -93,6 +100,8 @@ def _entry(
         return entry
     if name in readers:
         entry.read = readers[name]
+    elif name in waits:
+        entry.wait = waits[name]
     elif name in handlers:
         entry.handler = handlers[name]
     elif message.kind != "explicit":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 from xapi_async.datamodel.classes import BY_NAME, CLASSES, PoolMessage, Role
@@ -17,8 +18,8 @@ from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import Entity
 from xapi_async.objects.history import Change
 from xapi_async.objects.store import Store
-from xapi_async.operations.context import Context, Handlers
-from xapi_async.rpc.call import Event, EventBatch
+from xapi_async.operations.context import Caller, Context, Handlers
+from xapi_async.rpc.call import Event, EventBatch, Wait, Waiting
 from xapi_async.rpc.subscriptions import Subscription, parse
 
 TOKEN_DIGITS = 20
@@ -98,8 +99,38 @@ class _Group:
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
-        self.waiters: set[asyncio.Future[None]] = set()
+        self.waiters: set[_Waiter] = set()
         self.timer: asyncio.TimerHandle | None = None
+
+
+class _Waiter:
+    """One caller who waits. asked: the subscription, and the generations up to which the caller has seen all."""
+
+    __slots__ = ("_events", "_has_ended", "_session", "asked", "done", "timer", "unhook")
+
+    def __init__(self, events: Events, session: str, asked: tuple[Subscription, int, int]) -> None:
+        self._events = events
+        self._session = session
+        self._has_ended = False
+        self.asked = asked
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.timer: asyncio.TimerHandle | None = None
+        self.unhook: Callable[[], None] = _nothing
+
+    def end(self) -> None:
+        """The session ends."""
+        self._has_ended = True
+        _resolve(self.done)
+
+    def result(self) -> EventBatch:
+        """End the wait, and give what there is to tell. Raises SESSION_INVALID where the session has ended."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.unhook()
+        batch = self._events.take_leave(self)
+        if self._has_ended:
+            raise ApiError("SESSION_INVALID", self._session)
+        return batch
 
 
 class Events:
@@ -139,49 +170,35 @@ class Events:
 
     def handlers(self) -> Handlers:
         """The messages answered here."""
-        return {"event.from": self._from, "event.inject": self._inject}
+        return {"event.inject": self._inject}
+
+    def waits(self) -> Mapping[str, Wait]:
+        """The messages answered here that wait."""
+        return {"event.from": self._from}
 
     # event.from
 
-    async def _from(self, ctx: Context, classes: Sequence[str], token: str, seconds: float) -> EventBatch:
-        loop = asyncio.get_running_loop()
+    def _from(self, caller: Caller, classes: Sequence[str], token: str, seconds: float) -> EventBatch | Waiting:
         generation, message_generation = Token.parse(token)
-        subscription = parse(classes)
+        subscription = _subscription(tuple(classes))
         batch = self._batch(subscription, generation, message_generation)
-        deadline = loop.time() + min(seconds, _LONGEST)
-        while not batch.events and not self._is_released:
-            left = deadline - loop.time()
-            if left <= 0:
-                break
-            await self._changed(ctx.caller.session, subscription, left)
-            # Also after the time-out: other classes may have changed, and the counts must be those of now.
-            batch = self._batch(subscription, generation, message_generation)
-        return batch
+        if batch.events or seconds <= 0 or self._is_released:
+            return batch
+        waiter = _Waiter(self, caller.session, (subscription, generation, message_generation))
+        self._join(subscription, waiter)
+        waiter.timer = asyncio.get_running_loop().call_later(min(seconds, _LONGEST), _resolve, waiter.done)
+        waiter.unhook = self._sessions.on_logout(caller.session, waiter.end)
+        return Waiting(waiter.done, waiter.result)
 
-    async def _changed(self, session: str, subscription: Subscription, seconds: float) -> None:
-        """Wait for a change of what is subscribed to, but no longer than that."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        group = self._join(subscription, future)
-        timer = loop.call_later(seconds, _resolve, future)
-        ended = False
+    def take_leave(self, waiter: _Waiter) -> EventBatch:
+        """End a wait, for whatever reason, and give what there is to tell.
 
-        def logout() -> None:
-            nonlocal ended
-            ended = True
-            _resolve(future)
+        After a time-out as well: other classes may have changed, and the counts must be those of now.
+        """
+        self._leave(self._groups.get(waiter.asked[0]), waiter)
+        return self._batch(*waiter.asked)
 
-        unhook = self._sessions.on_logout(session, logout)
-        try:
-            await future
-        finally:
-            timer.cancel()
-            unhook()
-            self._leave(group, future)
-        if ended:
-            raise ApiError("SESSION_INVALID", session)
-
-    def _join(self, subscription: Subscription, future: asyncio.Future[None]) -> _Group:
+    def _join(self, subscription: Subscription, waiter: _Waiter) -> None:
         group = self._groups.get(subscription)
         if group is None:
             group = self._groups[subscription] = _Group(subscription)
@@ -191,12 +208,13 @@ class Events:
                 self._by_object.setdefault(ref, set()).add(group)
             if subscription.messages:
                 self._by_message.add(group)
-        group.waiters.add(future)
-        return group
+        group.waiters.add(waiter)
 
-    def _leave(self, group: _Group, future: asyncio.Future[None]) -> None:
-        group.waiters.discard(future)
-        if group.waiters or self._groups.get(group.subscription) is not group:
+    def _leave(self, group: _Group | None, waiter: _Waiter) -> None:
+        if group is None:
+            return
+        group.waiters.discard(waiter)
+        if group.waiters:
             return
         del self._groups[group.subscription]
         if group.timer is not None:
@@ -231,8 +249,9 @@ class Events:
     def _wake(self, group: _Group) -> None:
         group.timer = None
         self.wake_ups += len(group.waiters)
-        for future in tuple(group.waiters):
-            _resolve(future)
+        for waiter in tuple(group.waiters):
+            if self._is_released or self._batch(*waiter.asked).events:
+                _resolve(waiter.done)
 
     # Batches
 
@@ -312,6 +331,14 @@ class Events:
 
 _LONGEST = 365 * 86400.0
 """Seconds: longer time-outs are as good as none, and the event loop takes no infinite ones."""
+
+
+_subscription = lru_cache(maxsize=1024)(parse)
+"""Callers ask for the same few things over and over; shared, they also compare faster."""
+
+
+def _nothing() -> None:
+    return None
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -88,7 +88,7 @@ class Connection(RequestHandler):
         self._turn: asyncio.Handle | None = None  # set while other connections have theirs
         self._stalled: asyncio.TimerHandle | None = None  # set while the client does not read
         self._stream: StreamReader | None = None
-        self.cancel_when_lost: asyncio.Task[Any] | None = None
+        self.cancel_when_lost: asyncio.Future[Any] | None = None
         self.origin = Origin()
 
     # What the transport tells
@@ -305,9 +305,11 @@ class Connection(RequestHandler):
         self._keep(b"")
         self._buffer += rest
         self._answering = landed.done
+        if landed.only_waits:
+            self.cancel_when_lost = landed.done
 
         def land(done: asyncio.Future[None]) -> None:
-            self._answering = None
+            self._answering = self.cancel_when_lost = None
             self._reply_late(landed.reply(), head)
 
         landed.done.add_done_callback(land)

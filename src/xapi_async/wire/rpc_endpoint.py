@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
@@ -74,19 +73,28 @@ class Pending(NamedTuple):
 class Landed(NamedTuple):
     """An answer that is there as soon as something has happened, such as a change becoming durable.
 
-    done: when that is. reply: gives it then.
+    done: when that is. reply: gives it then. only_waits: as of :class:`Pending`; cancelling ``done`` ends the wait.
     """
 
     done: asyncio.Future[Any]
     reply: Callable[[], Reply]
+    only_waits: bool = False
 
     def pending(self) -> Pending:
         """The same, for whoever would rather await it."""
-        return Pending(self._wait(), only_waits=False)
+        return Pending(self._wait(), self.only_waits)
 
     async def _wait(self) -> Reply:
-        with suppress(ApiError):  # the reply tells of it
-            await asyncio.shield(self.done)
+        # A change lands whether or not the client still waits for its answer; a mere wait ends with it.
+        waited_for = self.done if self.only_waits else asyncio.shield(self.done)
+        try:
+            await waited_for
+        except ApiError:
+            pass  # the reply tells of it
+        except asyncio.CancelledError:
+            if self.only_waits:
+                self.reply()
+            raise
         return self.reply()
 
 
@@ -172,7 +180,13 @@ class RpcEndpoint:
                 landing.done.cancel()  # the server stops
             return Reply(content_type, _encoded(decoded, landing.outcome()))
 
-        return Landed(landing.done if self._gate is None else self._after_gate(self._gate, landing.done), reply)
+        if self._gate is None:
+            return Landed(landing.done, reply, landing.only_waits)
+        done = self._after_gate(self._gate, landing.done)
+        if landing.only_waits:
+            # Who gives up the answer gives up the wait behind it.
+            done.add_done_callback(lambda given_up: landing.done.cancel() if given_up.cancelled() else None)
+        return Landed(done, reply, landing.only_waits)
 
     @staticmethod
     def _after_gate(gate: Gate, landed: asyncio.Future[None]) -> asyncio.Future[None]:

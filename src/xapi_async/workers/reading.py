@@ -67,7 +67,9 @@ class ReadingDispatcher:
 
     def __init__(self, store: Store, sessions: ReaderSessions, reads: Collection[str]) -> None:
         self.entries: tuple[Entry, ...] = tuple(
-            entry for entry in entries(store, {}, role.readers(store)) if entry.name in reads and entry.read is not None
+            entry
+            for entry in entries(store, {}, role.readers(store), {})
+            if entry.name in reads and entry.read is not None
         )
         self.stats = CallStats()
         self._table: dict[str, Callable[[Call], Outcome]] = {}
