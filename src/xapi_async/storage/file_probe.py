@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from xapi_async.storage.choices import require_choice
 from xapi_async.storage.disk_folder import LAYERS
-from xapi_async.storage.driver import BackendError
-from xapi_async.storage.places import NO_DEVICE, NO_LOCATION, NO_SERVERPATH, FileSettings, nfs_share
+from xapi_async.storage.driver import BackendError, Repository
+from xapi_async.storage.kinds import kind_of
+from xapi_async.storage.places import NO_LOCATION, NO_SERVERPATH, FileSettings, nfs_share
 from xapi_async.storage.probing import nfs_exports, sr_list
 
-_DEVICE = "device"
+_ORIGIN = "origin.json"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def probe(settings: FileSettings, kind: str, config: Mapping[str, str]) -> str:
     """The SRs in the place that a configuration names, as XML. Raises BackendError where it is incomplete."""
-    folder = _place(settings, kind, config)
-    found = [path for path in sorted(folder.iterdir()) if _is_sr(path)] if folder.is_dir() else []
-    if kind != "ext":
-        return sr_list({"UUID": path.name} for path in found)
-    device = config["device"]
+    if kind in ("file", "nfs"):
+        return sr_list({"UUID": path.name} for path in _srs_in(_place(settings, kind, config)))
+    origins = {path: origin for path in _srs_in(settings.folder) if (origin := origin_of(path)).get("type") == kind}
+    size = shutil.disk_usage(settings.folder).total if settings.folder.is_dir() else 0
+    require_choice(kind, config, origins.values(), size)
+    needs = [key for key, _ in kind_of(kind).needs]
+    device = config.get("device") or f"/dev/disk/by-id/scsi-{config.get('SCSIid', '')}"
     return sr_list(
-        {"UUID": path.name, "Devlist": device, "size": str(shutil.disk_usage(path).total)}
-        for path in found
-        if device_of(path) == device
+        {"UUID": path.name, "Devlist": device, "size": str(size)}
+        for path, origin in origins.items()
+        if all(origin.get(key) == config[key] for key in needs)
     )
 
 
-def note_device(folder: Path, device: str) -> None:
-    """Note which device an SR was made on. Raises OSError."""
-    (folder / _DEVICE).write_text(device)
+def note_origin(folder: Path, sr: Repository) -> None:
+    """Note which device or LUN an SR was made on. Raises OSError."""
+    kept = {key: sr.device_config[key] for key, _ in kind_of(sr.type).needs}
+    (folder / _ORIGIN).write_text(json.dumps({"type": sr.type, **kept}))
 
 
-def device_of(folder: Path) -> str:
-    """The device that an SR was made on, empty where none is noted."""
+def origin_of(folder: Path) -> Mapping[str, str]:
+    """The type of an SR and the device it was made on, empty where nothing is noted."""
     try:
-        return (folder / _DEVICE).read_text()
-    except OSError:
-        return ""
+        found: Mapping[str, str] = json.loads((folder / _ORIGIN).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _srs_in(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if _is_sr(path)] if folder.is_dir() else []
 
 
 def _is_sr(path: Path) -> bool:
@@ -54,10 +65,6 @@ def _place(settings: FileSettings, kind: str, config: Mapping[str, str]) -> Path
             paths = [share.removeprefix(f"{server}:") for share in settings.mounts if share.startswith(f"{server}:")]
             raise BackendError(NO_SERVERPATH, output=nfs_exports((server, path) for path in sorted(paths)))
         return nfs_share(settings, config)
-    if kind == "file":
-        if not config.get("location"):
-            raise BackendError(NO_LOCATION)
-        return Path(config["location"])
-    if not config.get("device"):
-        raise BackendError(NO_DEVICE)
-    return settings.folder
+    if not config.get("location"):
+        raise BackendError(NO_LOCATION)
+    return Path(config["location"])

@@ -1,4 +1,4 @@
-"""The driver that keeps disks in files: SRs of the types ext, file and nfs.
+"""The driver that keeps disks in files: SRs of the types ext, file, nfs and lvm with its like.
 
 Where an SR's folder is, :mod:`~xapi_async.storage.places` knows; how disks are kept in it,
 :mod:`~xapi_async.storage.disk_folder`. Images that somebody puts into the folder (``.raw``, ``.img``,
@@ -32,6 +32,7 @@ from xapi_async.storage.driver import (
 from xapi_async.storage.file_probe import probe
 from xapi_async.storage.images import ReadImage, WriteImage
 from xapi_async.storage.index import DiskEntry
+from xapi_async.storage.kinds import fresh_sm_config, is_raw, virtual_size
 from xapi_async.storage.places import FileSettings
 from xapi_async.storage.repositories import Repositories
 from xapi_async.storage.threads import Threads
@@ -41,8 +42,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-GRAIN = 2 << 20
-LARGEST = 2_093_050 << 20
 _DELETE_FAILED, _CLONE_FAILED, _SNAPSHOT_FAILED, _RESIZE_FAILED = 80, 81, 82, 110
 _CBT_ON_FAILED, _CBT_OFF_FAILED = 457, 458
 _RESET = "reset:"
@@ -125,11 +124,11 @@ class FileDriver:
 
     async def create_disk(self, sr: str, request: DiskRequest) -> DiskState:
         """Make a disk; it takes no space until it is written."""
-        kind = request.sm_config.get("type", "vhd")
-        if kind not in ("vhd", "raw"):
-            raise BackendError(driver.BAD_KIND, kind)
-        details = _details(request, sm_config=dict(request.sm_config), metadata_of_pool=request.metadata_of_pool)
-        size, raw = rounded(request.virtual_size), kind == "raw"
+        kind = self._repositories.sr(sr).type
+        raw = is_raw(kind, request.sm_config)
+        size = virtual_size(kind, request.virtual_size, raw=raw)
+        sm_config = fresh_sm_config(kind, raw, request.sm_config)
+        details = _details(request, sm_config=sm_config, metadata_of_pool=request.metadata_of_pool)
         entry = DiskEntry(size, "", raw=raw, unfinished=request.unfinished, details=details)
         return await self._new_disk(sr, request.uuid, driver.VDI_CREATE_FAILED, DiskFolder.create, entry)
 
@@ -148,7 +147,8 @@ class FileDriver:
 
     async def resize(self, sr: str, location: str, size: int) -> DiskState:
         """Enlarge a disk, which takes no space until it is written."""
-        return await self._in_folder(sr, _RESIZE_FAILED, _resize, location, size)
+        kind = self._repositories.sr(sr).type
+        return await self._in_folder(sr, _RESIZE_FAILED, _resize, location, size, kind)
 
     async def snapshot(self, sr: str, location: str, request: CopyRequest) -> Copied:
         """Keep what a disk holds now, in no time whatever its size."""
@@ -254,7 +254,10 @@ class FileDriver:
         def make(folder: DiskFolder, uuid: str) -> None:
             if folder.entry(location).raw:
                 raise BackendError(driver.NOT_IMPLEMENTED)
-            kept = {"type": folder.entry(location).details.get("type", "user")}
+            kept = {
+                "type": folder.entry(location).details.get("type", "user"),
+                "sm_config": fresh_sm_config(self._repositories.sr(sr).type, False, {}),
+            }
             copy(folder, location, uuid, {**kept, **details})
 
         return await self._new_disk(sr, request.uuid, otherwise, make)
@@ -266,13 +269,6 @@ class FileDriver:
         except OSError as error:
             # Nothing is lost but space; tried again when something changes.
             log.warning("layers in %s could not be merged: %s", folder.path, error)
-
-
-def rounded(size: int) -> int:
-    """The size a disk gets, in bytes. Raises BackendError for one it cannot have."""
-    if not 0 <= size <= LARGEST:
-        raise BackendError(driver.BAD_SIZE, str(size))
-    return max(GRAIN, -(-size // GRAIN) * GRAIN)
 
 
 def describe(folder: DiskFolder, location: str) -> DiskState:
@@ -320,8 +316,9 @@ def _destroy(folder: DiskFolder, location: str) -> None:
         folder.destroy(_RESET + location)
 
 
-def _resize(folder: DiskFolder, location: str, size: int) -> DiskState:
-    wanted, present = rounded(size), folder.entry(location).size
+def _resize(folder: DiskFolder, location: str, size: int, kind: str) -> DiskState:
+    entry = folder.entry(location)
+    wanted, present = virtual_size(kind, size, raw=entry.raw), entry.size
     if size < present:
         raise BackendError(driver.BAD_SIZE, "disks cannot shrink")
     if wanted > present:

@@ -77,6 +77,16 @@ def is_raw(name: str, sm_config: Mapping[str, str]) -> bool:
     return not kind_of(name).vhd or wanted == "raw"
 
 
+def made_sm_config(name: str) -> dict[str, str]:
+    """What an SR of a type gets into its sm_config when it is made."""
+    return {"allocation": "thick", "use_vhd": "true"} if kind_of(name).volumes else {}
+
+
+def fresh_sm_config(name: str, raw: bool, given: Mapping[str, str]) -> dict[str, str]:
+    """The sm_config of a new disk in an SR of a type."""
+    return {**given, **({"vdi_type": "aio" if raw else "vhd"} if kind_of(name).volumes else {})}
+
+
 def virtual_size(name: str, size: int, *, raw: bool) -> int:
     """The size a disk gets that is asked for with ``size`` bytes. Raises BAD_SIZE."""
     if size < 0 or (kind_of(name).vhd and size > LARGEST):

@@ -6,7 +6,6 @@ backends have. What is known here is lost with the process; after a restart it i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ from dataclasses import replace
 from xapi_async.objects.clock import Clock
 from xapi_async.objects.entity import new_uuid
 from xapi_async.storage import probing
+from xapi_async.storage.choices import require_choice
 from xapi_async.storage.driver import (
     BAD_KIND,
     BAD_SIZE,
@@ -34,12 +34,19 @@ from xapi_async.storage.driver import (
     Repository,
     RepositoryState,
 )
-from xapi_async.storage.kinds import is_raw, kind_of, require_config, taken, virtual_size
+from xapi_async.storage.kinds import (
+    fresh_sm_config,
+    is_raw,
+    kind_of,
+    made_sm_config,
+    require_config,
+    taken,
+    virtual_size,
+)
 from xapi_async.storage.nominal_logs import Log, changed_between, take_over
 from xapi_async.storage.nominal_parts import (
     NominalDisk,
     NominalSr,
-    fresh_sm_config,
     is_own,
     iso_name,
     only_parent,
@@ -81,7 +88,7 @@ class NominalDriver:
             raise BackendError(SR_EXISTS)
         await self._take_time()
         self._srs[sr.uuid] = NominalSr(sr, self._size(sr))
-        added = {"allocation": "thick", "use_vhd": "true"} if kind_of(sr.type).volumes else {}
+        added = made_sm_config(sr.type)
         if sr.type == "iso" and "type" in sr.device_config:
             added["iso_type"] = sr.device_config["type"]
         return added
@@ -106,9 +113,8 @@ class NominalDriver:
 
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """The SRs at a place, or the choices for what the configuration lacks."""
-        for key, failure in kind_of(kind).needs:
-            if not device_config.get(key):
-                raise BackendError(failure, output=self._choices(key, device_config))
+        known = [sr.facts.device_config for sr in self._srs.values()]
+        require_choice(kind, device_config, known, self._settings.sr_size)
         if kind == "dummy":
             return probing.sr_list([{"UUID": new_uuid(), "Size": "1024"}])
         needs = [key for key, _ in kind_of(kind).needs]
@@ -420,27 +426,6 @@ class NominalDriver:
             for other in sr.disks.values():
                 if other.log is not None:
                     take_over(disk.log, other.log)
-
-    def _choices(self, key: str, given: Mapping[str, str]) -> str:
-        """What may be put in place of a missing key, where a backend can tell."""
-        server, size = given.get("server", ""), self._settings.sr_size
-        configs = [sr.facts.device_config for sr in self._srs.values()]
-        if key == "serverpath":
-            paths = {config["serverpath"] for config in configs if config.get("server") == server}
-            return probing.nfs_exports((server, path) for path in sorted(paths or {"/export"}))
-        if key == "targetIQN":
-            target = given["target"]
-            names = {config["targetIQN"] for config in configs if config.get("target") == target}
-            names = names or {f"iqn.2018-02.example.nominal:{target}"}
-            return probing.iscsi_targets(target, given.get("port", "3260"), sorted(names))
-        if key == "SCSIid":
-            place = given.get("targetIQN", "")
-            ids = {
-                config["SCSIid"] for config in configs if config.get("targetIQN", "") == place and "SCSIid" in config
-            }
-            ids = ids or {"3600" + hashlib.sha256(place.encode()).hexdigest()[:29]}
-            return (probing.luns if place else probing.block_devices)((scsi_id, size) for scsi_id in sorted(ids))
-        return ""
 
 
 class _NominalImage:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xapi_async.storage.driver import VDI_CREATE_FAILED, BackendError, DiskRequest, DiskState, Repository
-from xapi_async.storage.kinds import kind_of
 from xapi_async.storage.nominal_logs import Log
 
 ISO_SUFFIXES = (".iso", ".img")
@@ -53,10 +52,6 @@ def is_own(key: str) -> bool:
 
 def only_parent(sm_config: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in sm_config.items() if key == "vhd-parent"}
-
-
-def fresh_sm_config(kind: str, raw: bool, given: Mapping[str, str]) -> dict[str, str]:
-    return {**given, **({"vdi_type": "aio" if raw else "vhd"} if kind_of(kind).volumes else {})}
 
 
 def iso_name(request: DiskRequest) -> str:

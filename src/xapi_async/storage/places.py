@@ -1,7 +1,8 @@
 """Where in the local file system an SR keeps its files: by its type, from its configuration.
 
-Local disks (``ext``) become folders of the server's own; ``file`` names its folder; ``nfs`` and network
-ISO shares are expected to be mounted already, where the settings say. Nothing is mounted from here.
+Local disks and LUNs (``ext``, ``lvm`` and its like) become folders of the server's own; ``file`` names
+its folder; ``nfs`` and network ISO shares are expected to be mounted already, where the settings say.
+Nothing is mounted from here.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xapi_async.storage.driver import BackendError, Repository
+from xapi_async.storage.kinds import require_config
 
-NO_DEVICE, NO_LOCATION, NO_SERVERPATH, NO_SERVER = 90, 94, 101, 102
+NO_LOCATION, NO_SERVERPATH, NO_SERVER = 94, 101, 102
 MOUNT_FAILED, ISO_MOUNT_FAILED, ISO_MALFORMED, ISO_MISSING = 73, 222, 225, 226
 
 _LOCAL_SERVERS = ("localhost", "127.0.0.1", "::1", "[::1]")
@@ -23,7 +25,7 @@ class FileSettings:
     """Where disks are kept in files."""
 
     folder: Path = field(
-        default=Path("disks"), metadata={"doc": "Folder in which local SRs (ext) get folders of their own."}
+        default=Path("disks"), metadata={"doc": "Folder in which SRs on disks and LUNs get folders of their own."}
     )
     mounts: Mapping[str, str] = field(
         default_factory=dict,
@@ -70,8 +72,7 @@ def iso_place(settings: FileSettings, sr: Repository) -> Path:
 
 
 def _own_folder(settings: FileSettings, sr: Repository) -> Path:
-    if not sr.device_config.get("device"):
-        raise BackendError(NO_DEVICE)
+    require_config(sr.type, sr.device_config)
     return settings.folder / sr.uuid
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from xapi_async.objects.entity import new_uuid
 from xapi_async.storage.disk_folder import INDEX, LAYERS, DiskFolder
 from xapi_async.storage.driver import SR_EXISTS, SR_UNAVAILABLE, BackendError, Repository
-from xapi_async.storage.file_probe import note_device
+from xapi_async.storage.file_probe import note_origin
 from xapi_async.storage.index import sync_folder
+from xapi_async.storage.kinds import made_sm_config
 from xapi_async.storage.places import FileSettings, disk_place
 
 log = logging.getLogger(__name__)
@@ -51,11 +52,11 @@ class Repositories:
             raise BackendError(SR_UNAVAILABLE, str(path))
         path.mkdir(parents=sr.type != "nfs", exist_ok=True)
         (path / LAYERS).mkdir()
-        if sr.type == "ext":
-            note_device(path, sr.device_config["device"])
+        if sr.type not in ("file", "nfs"):
+            note_origin(path, sr)
         sync_folder(path)
         sync_folder(path.parent)
-        return {}
+        return made_sm_config(sr.type)
 
     def delete(self, sr: Repository) -> None:
         """Delete what is ours in the folder of an SR, and the folder if that is. Raises BackendError and OSError."""
