@@ -18,6 +18,8 @@ from xapi_async.operations.devices.vusb import RULES as VUSB_RULES
 from xapi_async.operations.hosts.rules import RULES as HOST_RULES
 from xapi_async.operations.marking import Rules, allowed_operations
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
+from xapi_async.operations.pools import messages as pools
+from xapi_async.operations.pools.rules import RULES as POOL_RULES
 from xapi_async.operations.storage import messages as storage
 from xapi_async.operations.vm import messages as vms
 from xapi_async.operations.vm.rules import RULES as VM_RULES
@@ -38,6 +40,7 @@ def handlers() -> Handlers:
         **vm_copies.HANDLERS,
         **vm_appliance.HANDLERS,
         **vmss.HANDLERS,
+        **pools.HANDLERS,
     }
 
 
@@ -49,12 +52,13 @@ def background() -> tuple[Background, ...]:
         *collector.BACKGROUND,
         *vms.BACKGROUND,
         *vmss_running.BACKGROUND,
+        *pools.BACKGROUND,
     )
 
 
 def rules() -> tuple[Rules[Any], ...]:
     """The rules of every class that shows allowed_operations."""
-    return (*storage.RULES, HOST_RULES, VM_RULES, VIF_RULES, VUSB_RULES, APPLIANCE_RULES)
+    return (*storage.RULES, HOST_RULES, POOL_RULES, VM_RULES, VIF_RULES, VUSB_RULES, APPLIANCE_RULES)
 
 
 def put_off_refreshing(store: Store) -> None:

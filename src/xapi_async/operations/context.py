@@ -16,6 +16,7 @@ from xapi_async.objects.documents import Keeping, MemoryDocuments
 from xapi_async.objects.store import Store
 from xapi_async.operations.host_states import HostStates
 from xapi_async.operations.notices import Messages
+from xapi_async.operations.pools.ha_state import HaState
 from xapi_async.operations.program_settings import ProgramSettings
 from xapi_async.storage.driver import Storage
 from xapi_async.storage.nbd_listener import NbdListener
@@ -50,6 +51,8 @@ class Services:
     """How long calls took, in words, by the call's name."""
     stop: Callable[[], None] = lambda: None
     """Has the server end in an orderly way."""
+    ha: HaState = field(default_factory=HaState)
+    """What high availability remembers."""
     waiters: int = 0
     """Calls that wait for operations of others to end."""
     running_schedules: set[str] = field(default_factory=set)

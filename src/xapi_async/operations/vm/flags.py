@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from xapi_async.datamodel.classes.host import Host
-from xapi_async.datamodel.classes.network import Network
-from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
@@ -20,8 +17,8 @@ from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.vusb import delete_vusbs
 from xapi_async.operations.marking import marked
-from xapi_async.operations.networking.visibility import require_properly_shared, vm_networks
-from xapi_async.operations.vm.can_boot import required_srs, sees_sr
+from xapi_async.operations.pools.protection import require_plan_protecting
+from xapi_async.operations.vm.agility import require_agile
 from xapi_async.operations.vm.creating import VENDOR_FEATURE
 from xapi_async.operations.vm.facts import guest_metrics, vdis_of
 from xapi_async.operations.vm.features import require_feature, the_pool
@@ -100,12 +97,17 @@ async def set_has_vendor_device(ctx: Context, self: str, value: bool) -> None:
 
 
 async def set_ha_restart_priority(ctx: Context, self: str, value: str) -> None:
-    """VM.set_ha_restart_priority. Raises INVALID_VALUE ["ha_restart_priority", value]."""
+    """VM.set_ha_restart_priority. Raises INVALID_VALUE ["ha_restart_priority", value].
+
+    Protecting a VM that is not halted raises HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN [] where that is so.
+    """
     if value not in RESTART_PRIORITIES:
         raise ApiError("INVALID_VALUE", "ha_restart_priority", value)
     async with ctx.store.transaction() as tx:
         vm = tx.get(VM, self)
         if vm.ha_restart_priority != value:
+            if value == "restart" and vm.power_state != "Halted":
+                require_plan_protecting(tx.view, vm)
             tx.set(vm, ha_restart_priority=value)
         always = value == "restart"
         if vm.power_state == "Running" and vm.ha_always_run != always:
@@ -132,21 +134,6 @@ def _setter(field: str) -> Callable[[Context, str, int], Coroutine[Any, Any, Non
 async def assert_agile(ctx: Context, self: str) -> None:
     """VM.assert_agile. Raises what ties the VM to some hosts."""
     require_agile(ctx.store, ctx.store.get(VM, self))
-
-
-def require_agile(reader: Reader, vm: VM) -> None:
-    """Raise VM_HAS_VGPU [VM], VM_HAS_VUSBS [VM] or HA_CONSTRAINT_VIOLATION_… of what is not shared by all hosts."""
-    if vm.VGPUs:
-        raise ApiError("VM_HAS_VGPU", vm.ref)
-    if vm.VUSBs:
-        raise ApiError("VM_HAS_VUSBS", vm.ref)
-    hosts = [host.ref for host in reader.all(Host) if host.enabled]
-    for ref in required_srs(reader, vm):
-        sr = reader.find(SR, ref)
-        if sr is None or not sr.shared or not all(sees_sr(reader, host, ref) for host in hosts):
-            raise ApiError("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", ref)
-    for network in vm_networks(reader, vm.ref):
-        require_properly_shared(reader, reader.get(Network, network.ref))
 
 
 # Appliances and schedules

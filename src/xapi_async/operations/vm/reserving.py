@@ -13,6 +13,7 @@ from xapi_async.operations.context import Context
 from xapi_async.operations.devices.placement import allocate_gpus, release_schedule
 from xapi_async.operations.hosts.rules import RULES as HOST_RULES
 from xapi_async.operations.marking import mark, unmark
+from xapi_async.operations.pools.protection import require_plan_with
 from xapi_async.operations.vm.can_boot import Boot, boot_error
 from xapi_async.operations.vm.placement import choose_host
 
@@ -49,12 +50,14 @@ def reserve(tx: Transaction, ref: str, choice: Choice, operation: str, key: str)
     """Set a host aside for a VM; gives it. One that is set aside already is kept.
 
     operation: what the host shows under ``key`` meanwhile. Raises what ``choice`` raises,
-    OTHER_OPERATION_IN_PROGRESS ["host", host, operation], or why there are no graphics cards.
+    HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN [], OTHER_OPERATION_IN_PROGRESS ["host", host, operation], or why there
+    are no graphics cards.
     """
     vm = tx.get(VM, ref)
     host = vm.scheduled_to_be_resident_on
     if host == NULL_REF:
         host = choice(tx, vm)
+        require_plan_with(tx.view, vm, host)
     mark(tx, HOST_RULES, host, operation, key)
     allocate_gpus(tx, ref, host)
     tx.set(vm, scheduled_to_be_resident_on=host)

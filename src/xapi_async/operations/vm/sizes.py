@@ -34,11 +34,12 @@ def stored_overhead(reader: Reader, vm: VM) -> int:
     return overhead(vm.memory_static_max, vm.VCPUs_max, vm.HVM_shadow_multiplier, hvm=is_hvm(reader, vm))
 
 
-def needed_to_start(vm: VM) -> int:
-    """What must be free on a host for the VM to be started there."""
+def needed_to_start(vm: VM, memory: int | None = None) -> int:
+    """What must be free on a host for the VM to be started there. memory: what the guest gets, else its minimum."""
     hvm = will_boot_hvm(vm)
     multiplier = vm.HVM_shadow_multiplier if hvm else 1.0
-    return round_up(vm.memory_dynamic_min) + overhead(vm.memory_static_max, vm.VCPUs_max, multiplier, hvm=hvm)
+    memory = vm.memory_dynamic_min if memory is None else memory
+    return round_up(memory) + overhead(vm.memory_static_max, vm.VCPUs_max, multiplier, hvm=hvm)
 
 
 def largest_static_max(vm: VM, total: int, vcpus: int) -> int:

@@ -1,0 +1,222 @@
+"""What high availability does by itself: it notices that hosts failed, and starts protected VMs elsewhere.
+
+A host counts as failed once the hypervisor has not heard of it for as long as the timeout says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.host_metrics import HostMetrics
+from xapi_async.datamodel.classes.vm import VM
+from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.types import NULL_REF
+from xapi_async.objects.clock import api_time
+from xapi_async.operations.context import Background, Services
+from xapi_async.operations.hosts.rules import RULES as HOST_RULES
+from xapi_async.operations.marking import refresh
+from xapi_async.operations.own_work import own_context
+from xapi_async.operations.pools.facts import post
+from xapi_async.operations.pools.ha import base_timeout
+from xapi_async.operations.pools.ha_plans import compute_restarts
+from xapi_async.operations.pools.plan_fields import recompute_plan
+from xapi_async.operations.pools.planning import is_protected
+from xapi_async.operations.vm import states
+from xapi_async.operations.vm.features import find_pool
+from xapi_async.operations.vm.hosts import is_host_live
+from xapi_async.operations.vm.resources import give_back
+from xapi_async.operations.vm.starting import start, start_on
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 20.0
+"""How often the monitor looks."""
+
+PLAN_SECONDS = 1800.0
+"""How often the plan is computed anew without a reason."""
+
+RETRY_SECONDS = 120.0
+"""How long a VM that could not be restarted is left alone."""
+
+BEST_EFFORT = "best-effort"
+DATA_LOST = 2
+"""The priority of messages about VMs that are down though they should not be."""
+
+_STOPPED = ("Halted", "Suspended")
+
+Start = Callable[..., Coroutine[Any, Any, None]]
+
+
+@dataclass
+class Watch:
+    """What the monitor remembers between two looks.
+
+    silent: since when each host has not been heard of. live: the hosts last known to count. planned: when the
+    plan was last computed. tried: when each VM was last tried. complained: VMs whose failure was told of.
+    """
+
+    silent: dict[str, float] = field(default_factory=dict)
+    live: frozenset[str] | None = None
+    planned: float = 0.0
+    tried: dict[str, float] = field(default_factory=dict)
+    complained: set[str] = field(default_factory=set)
+
+
+async def watch_pool(services: Services) -> None:
+    """Background work: look every so often, or when asked to."""
+    watch = Watch(planned=services.clock.now())
+    while True:
+        await _wait(services)
+        try:
+            await look(services, watch)
+        except Exception:
+            # One look that fails must not be the last.
+            log.exception("the monitor of high availability failed")
+
+
+async def _wait(services: Services) -> None:
+    timer = asyncio.ensure_future(services.clock.sleep(LOOK_SECONDS))
+    asked = asyncio.ensure_future(services.ha.wake.wait())
+    try:
+        await asyncio.wait((timer, asked), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        timer.cancel()
+        asked.cancel()
+    services.ha.wake.clear()
+
+
+async def look(services: Services, watch: Watch) -> None:
+    """Do what is due now, where high availability is on."""
+    pool = find_pool(services.store)
+    if pool is None or not pool.ha_enabled:
+        watch.silent.clear()
+        watch.live = None
+        return
+    reset = await _note_failures(services, watch, base_timeout(services.store))
+    now, alive = services.clock.now(), _live_set(services)
+    is_due = services.ha.is_plan_wanted or bool(reset) or now - watch.planned >= PLAN_SECONDS
+    if is_due or (watch.live is not None and alive != watch.live):
+        services.ha.is_plan_wanted = False
+        watch.planned = now
+        await recompute_plan(services)
+    watch.live = alive
+    if now >= services.ha.restarts_from:
+        await restart_protected(services, watch)
+        await _restart_best_effort(services, reset)
+
+
+def _live_set(services: Services) -> frozenset[str]:
+    hosts = services.store.all(Host)
+    return frozenset(host.ref for host in hosts if host.enabled and is_host_live(services.store, host))
+
+
+# Hosts
+
+
+async def _note_failures(services: Services, watch: Watch, patience: float) -> list[str]:
+    """Show which hosts failed and which are back; gives the VMs that went down with the former."""
+    now, reset = services.clock.now(), []
+    for host in list(services.store.all(Host)):
+        if services.hypervisor.is_alive(host.uuid):
+            watch.silent.pop(host.ref, None)
+            await _set_live(services, host, True)
+        elif now - watch.silent.setdefault(host.ref, now) >= patience:
+            reset += await _give_up(services, host)
+    return reset
+
+
+async def _give_up(services: Services, host: Host) -> list[str]:
+    """Take a host as failed: its guests are halted. Nothing for one that is known to have failed."""
+    guests = [services.store.get(VM, ref) for ref in host.resident_VMs]
+    down = [vm.ref for vm in guests if vm.power_state not in _STOPPED and not vm.is_control_domain]
+    was_live = is_host_live(services.store, host)
+    if not was_live and not down:
+        return []
+    if "shutdown" not in host.current_operations.values():
+        body = f"Host {host.name_label} has failed and was taken out of the pool's live set"
+        await post(services, "HA_HOST_FAILED", "Host", host.uuid, body)
+    await _set_live(services, host, False)
+    async with services.store.transaction() as tx:
+        for ref in down:
+            states.force_reset(tx, ref, "Halted")
+    for ref in down:
+        await give_back(services, ref, host.ref)
+    return down
+
+
+async def _set_live(services: Services, host: Host, value: bool) -> None:
+    metrics = services.store.find(HostMetrics, host.metrics)
+    if metrics is None or metrics.live == value:
+        return
+    async with services.store.transaction() as tx:
+        tx.set(tx.get(HostMetrics, host.metrics), live=value, last_updated=api_time(services.clock.now()))
+        refresh(tx, HOST_RULES, host.ref)
+
+
+# VMs
+
+
+async def restart_protected(services: Services, watch: Watch) -> None:
+    """Start every protected VM that runs nowhere, one after the other, by its order."""
+    store, now = services.store, services.clock.now()
+    down = [vm for vm in store.all(VM) if is_protected(vm) and vm.resident_on == NULL_REF and not vm.is_a_template]
+    watch.complained &= {vm.ref for vm in down}
+    due = [
+        vm
+        for vm in down
+        if vm.power_state == "Halted"
+        and not vm.current_operations
+        and now - watch.tried.get(vm.ref, -RETRY_SECONDS) >= RETRY_SECONDS
+    ]
+    if not due:
+        return
+    plan = compute_restarts(store, due, frozenset())
+    is_complete = all("host" in where for where in plan.values())
+    for vm in sorted(due, key=lambda vm: vm.order if vm.order >= 0 else float("inf")):
+        watch.tried[vm.ref] = now
+        host = plan[vm.ref]["host"] if is_complete else None
+        if not await _start(services, vm.ref, host) and not await _start(services, vm.ref, None):
+            await _complain(services, watch, vm)
+        else:
+            watch.tried.pop(vm.ref, None)
+
+
+async def _start(services: Services, vm: str, host: str | None) -> bool:
+    """Start a VM, on a host or on any; whether that worked. What would break the plan is tried once more."""
+    for _ in range(2):
+        try:
+            async with own_context(services, "VM.start") as ctx:
+                if host is None:
+                    await start(ctx, vm, False, False)
+                else:
+                    await start_on(ctx, vm, host, False, False)
+            return True
+        except ApiError as error:
+            log.info("VM %s could not be restarted: %s", vm, error.description)
+            if error.code != "HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN":
+                return False
+            await recompute_plan(services)
+    return False
+
+
+async def _complain(services: Services, watch: Watch, vm: VM) -> None:
+    if vm.ref in watch.complained:
+        return
+    watch.complained.add(vm.ref)
+    body = f"VM '{vm.name_label}' is protected but could not be restarted"
+    await post(services, "HA_PROTECTED_VM_RESTART_FAILED", "VM", vm.uuid, body, DATA_LOST)
+
+
+async def _restart_best_effort(services: Services, reset: Iterable[str]) -> None:
+    for ref in reset:
+        vm = services.store.find(VM, ref)
+        if vm is not None and vm.ha_restart_priority == BEST_EFFORT and vm.power_state == "Halted":
+            await _start(services, ref, None)
+
+
+BACKGROUND: tuple[Background, ...] = (watch_pool,)

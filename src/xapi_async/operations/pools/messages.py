@@ -1,0 +1,12 @@
+"""Every message of the pool and of its updates that is built here, and the work that goes on by itself."""
+
+from __future__ import annotations
+
+from xapi_async.operations.context import Background, Handlers
+from xapi_async.operations.pools import ha, ha_monitor, ha_plans
+
+_MODULES = (ha, ha_plans)
+
+HANDLERS: Handlers = {name: handler for module in _MODULES for name, handler in module.HANDLERS.items()}
+
+BACKGROUND: tuple[Background, ...] = ha_monitor.BACKGROUND
