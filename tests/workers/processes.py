@@ -6,6 +6,7 @@ import http.client
 import os
 import time
 import xmlrpc.client
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -97,11 +98,10 @@ def _who_has(client_port: int, pids: list[int]) -> int:
 
 def _open_files(pid: int) -> set[str]:
     files = set()
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            files.add(os.readlink(entry))
-        except FileNotFoundError:
-            continue
+    with suppress(FileNotFoundError):  # the process has ended
+        for entry in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):  # the file was closed meanwhile
+                files.add(os.readlink(f"/proc/{pid}/fd/{entry}"))
     return files
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -48,6 +51,41 @@ def test_clients_of_a_killed_reader_come_back_and_go_on(own: LiveServer) -> None
     wait_for(lambda: _all_answer(own))
     for client in Processes(own).clients:
         assert client.answer("VM.get_name_label", session, vm) == "49"
+
+
+def test_a_reader_that_joins_amid_changes_has_all_of_them(own: LiveServer) -> None:
+    processes = Processes(own)
+    session = processes.writer.log_in()
+    template = processes.writer.answer("VM.get_all", session)[0]
+    done = Event()
+
+    def change(client: Client) -> int:
+        made: list[str] = []
+        for n in itertools.count():
+            if done.is_set():
+                return n
+            made.append(client.answer("VM.clone", session, template, f"clone {n % 7}"))
+            client.answer("VM.add_tags", session, made[n // 2], str(n))
+            client.answer("VM.set_name_label", session, made[n // 3], f"renamed {n % 5}")
+            if n % 3 == 0:
+                client.answer("VM.destroy", session, made[n // 4])
+        raise AssertionError
+
+    victim = processes.pids[1]
+    with ThreadPoolExecutor(3) as pool:
+        changing = [pool.submit(change, Processes(own).writer) for _ in range(3)]
+        try:
+            os.kill(victim, signal.SIGKILL)
+            wait_for(lambda: len(process_ids(own)) == 3 and victim not in process_ids(own))
+            wait_for(lambda: _all_answer(own))
+        finally:
+            done.set()
+        assert all(count.result() > 10 for count in changing)
+    clients = Processes(own).clients
+    for method in ("VM.get_all_records", "VBD.get_all_records", "host.get_all_records", "task.get_all"):
+        assert len({client.raw(method, session) for client in clients}) == 1, method
+    for name in (*(f"clone {n}" for n in range(7)), *(f"renamed {n}" for n in range(5))):
+        assert len({client.raw("VM.get_by_name_label", session, name) for client in clients}) == 1, name
 
 
 def test_a_reader_that_stalls_is_replaced(own: LiveServer) -> None:
