@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from xapi_async.datamodel.language import ApiClass
+from xapi_async.objects.totals import Adjusted, Sum, Totals
 
 A = TypeVar("A", bound=ApiClass)
 
@@ -27,4 +28,8 @@ class Reader(Protocol):
 
     def by_uuid(self, cls: type[A], uuid: str) -> A:
         """The object with the uuid. Raises UUID_INVALID [class, uuid]."""
+        ...
+
+    def totals(self, what: Sum[A]) -> Totals[A] | Adjusted:
+        """Sums over the class, staged changes in them. Good until the next change."""
         ...

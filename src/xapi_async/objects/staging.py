@@ -19,6 +19,7 @@ class Staging:
 
     def __init__(self) -> None:
         self.objects: dict[str, Entity | None] = {}
+        self._by_class: dict[type[ApiClass], dict[str, None]] = {}
         self._uses: dict[str, int] = {}
         self._owners: dict[str, str] = {}
         self._uuids: dict[str, str] = {}
@@ -29,12 +30,17 @@ class Staging:
 
     def refs(self, cls: type[ApiClass]) -> Iterator[str]:
         """The staged objects of a class."""
-        return (ref for ref, entity in self.objects.items() if isinstance(entity, cls))
+        return (ref for ref in self._by_class.get(cls, ()) if self.objects[ref] is not None)
+
+    def has(self, cls: type[ApiClass]) -> bool:
+        """Whether there are any of a class, be they to be deleted."""
+        return bool(self._by_class.get(cls))
 
     def add(self, step: Step, committed: Entity | None) -> None:
         """Stage a step. committed: the object as it is committed."""
         ref = step.ref
         self._uses[ref] = self._uses.get(ref, 0) + 1
+        self._by_class.setdefault(step.cls, {})[ref] = None
         if step.operation == "mod":
             draft = self._draft(ref, committed)
             for name, value in step.values.items():
@@ -59,6 +65,7 @@ class Staging:
             return
         del self._uses[ref]
         self.objects.pop(ref, None)
+        self._by_class[step.cls].pop(ref, None)
         if ref in self._uuids:
             self._owners.pop(self._uuids.pop(ref), None)
 
@@ -66,6 +73,7 @@ class Staging:
         """Forget everything."""
         self.objects.clear()
         self._uses.clear()
+        self._by_class.clear()
         self._owners.clear()
         self._uuids.clear()
 

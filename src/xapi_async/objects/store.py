@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
@@ -27,15 +27,20 @@ from xapi_async.objects.journal import Journal, JournalEntry
 from xapi_async.objects.journal import MemoryJournal as MemoryJournal
 from xapi_async.objects.relations import COMPUTED
 from xapi_async.objects.staging import Staging
+from xapi_async.objects.totals import Sum, Totals
 from xapi_async.objects.transaction import Step, Transaction
+from xapi_async.objects.turns import Turns
 
 A = TypeVar("A", bound=ApiClass)
 Listener = Callable[[Sequence[Change]], None]
+Watcher = Callable[[Change], None]
 Follower = Callable[[Sequence[Step], int], None]
 """Told of the steps of a commit, with the generation of the first; each further one has the next."""
 
 RESERVE = 1_000_000
 """How many generations are reserved ahead, so that changes that are not journaled can have some at once."""
+
+_NO_TOTALS: Mapping[Sum[Any], Totals[Any]] = {}
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +81,9 @@ class Store:
         self._open: Transaction | None = None
         self._closed = False
         self._listeners: list[Listener] = []
+        self._watchers: dict[str, list[Watcher]] = {}
+        self._totals: dict[type[ApiClass], dict[Sum[Any], Totals[Any]]] = {}
+        self._turns = Turns()
         self._follower: Follower | None = None
         self.removals = Removals()
         self.written = JournalStats()
@@ -131,6 +139,27 @@ class Store:
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def watch(self, refs: Collection[str], watcher: Watcher) -> Callable[[], None]:
+        """As :meth:`listen`, for the changes of a few objects only; however many watch, others cost nothing."""
+        for ref in refs:
+            self._watchers.setdefault(ref, []).append(watcher)
+
+        def stop() -> None:
+            for ref in refs:
+                self._watchers[ref].remove(watcher)
+                if not self._watchers[ref]:
+                    del self._watchers[ref]
+
+        return stop
+
+    def totals(self, what: Sum[A]) -> Totals[A]:
+        """Sums over a class, staged changes in them; counted when first asked for, and kept up from then on."""
+        kept = self._totals.setdefault(what.cls, {})
+        if what not in kept:
+            newest = (self.latest(what.cls, ref) for ref in self.latest_refs(what.cls))
+            kept[what] = Totals(what, (cast(A, entity) for entity in newest if entity is not None))
+        return kept[what]
 
     def follow(self, follower: Follower | None) -> None:
         """Have a function told of all that lands, completely enough to repeat it elsewhere; None ends that.
@@ -221,6 +250,7 @@ class Store:
             return None
         for step in steps:
             self._staging.add(step, self._tables[step.cls].get(step.ref))
+        self._count(steps)
         self._queue.append(staged)
         self._wake.set()
         return staged.done
@@ -237,6 +267,10 @@ class Store:
         table = self._tables[cls]
         yield from table
         yield from (ref for ref in self._staging.refs(cls) if ref not in table)
+
+    def has_staged(self, cls: type[ApiClass]) -> bool:
+        """Whether any object of a class was staged and has not landed."""
+        return self._staging.has(cls)
 
     def latest_uuid_ref(self, uuid: str) -> str | None:
         """Who has the uuid, in any class."""
@@ -261,10 +295,22 @@ class Store:
             self.written.failure = str(error)
             self._refuse(batch, error)
             return
+        await self._land_all(batch)
+
+    async def _land_all(self, batch: Sequence[_Staged]) -> None:
+        """Make a batch visible, no faster than those who waited for it can go on without keeping others waiting."""
+        cancelled: asyncio.CancelledError | None = None
         for staged in batch:
+            if cancelled is None and not staged.done.done():
+                try:
+                    await self._turns.take()
+                except asyncio.CancelledError as error:  # what is durable has to land all the same
+                    cancelled = error
             self._land(staged)
             for step in staged.steps:
                 self._staging.remove(step)
+        if cancelled is not None:
+            raise cancelled
 
     async def _reserve(self) -> None:
         ceiling = self._issued + RESERVE
@@ -279,6 +325,7 @@ class Store:
         batch, self._queue = [*batch, *self._queue], []
         _log.error("changes were refused, as they could not be stored: %s", error)
         self._staging.clear()
+        self._totals.clear()
         fallen: set[str] = set()
         for staged in batch:
             refs = {step.ref for step in staged.steps}
@@ -305,13 +352,22 @@ class Store:
         self.generation = max(self.generation, generation - 1)
         if self._follower is not None:
             self._follower(staged.steps, staged.first_generation)
+        self._count(staged.steps)
         for listener in tuple(self._listeners):
             try:
                 listener(changes)
             except Exception:
                 _log.exception("a listener failed; the change itself has landed")
+        for change in changes:
+            for watcher in tuple(self._watchers.get(change.ref, ())):
+                watcher(change)
         if not staged.done.done():  # else whoever waited was cancelled
             staged.done.set_result(None)
+
+    def _count(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            for totals in self._totals.get(step.cls, _NO_TOTALS).values():
+                totals.note(step.ref, self.latest(step.cls, step.ref))
 
     def _land_step(self, step: Step, generation: int) -> Entity:
         table = self._tables[step.cls]
@@ -343,6 +399,7 @@ class Store:
     def repeat(self, step: Step, generation: int) -> None:
         """Apply a step that has landed in another store, in a store that only repeats that one."""
         self._land_step(step, generation)
+        self._count([step])
         self.generation = max(self.generation, generation)
 
     # Starting

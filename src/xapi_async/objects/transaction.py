@@ -9,7 +9,7 @@ outside transactions see nothing that a crash could take back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -29,6 +29,7 @@ from xapi_async.objects.entity import (
 )
 from xapi_async.objects.membership import link, unlink
 from xapi_async.objects.relations import COMPUTED, FORWARD, End
+from xapi_async.objects.totals import Adjusted, Sum, Totals
 
 if TYPE_CHECKING:
     from xapi_async.objects.store import Store
@@ -131,6 +132,20 @@ class Transaction:
         """As :meth:`find`, without making a draft."""
         entity = self._objects[ref] if ref in self._objects else self._store.latest(cls, ref)
         return cast(A, entity) if isinstance(entity, cls) else None
+
+    def totals(self, what: Sum[A]) -> Totals[A] | Adjusted:
+        """Sums over a class, this transaction's changes in them."""
+        totals = self._store.totals(what)
+        changed = [ref for ref, step in self.steps.items() if step.cls is what.cls]
+        if not changed:
+            return totals
+        return totals.adjusted({ref: cast("A | None", self._objects[ref]) for ref in changed})
+
+    def committed(self, cls: type[A]) -> Iterable[A] | None:
+        """Every object of the class, if none of them is other than committed; else None."""
+        if self._store.has_staged(cls) or any(step.cls is cls for step in self.steps.values()):
+            return None
+        return self._store.all(cls)
 
     def refs(self, cls: type[ApiClass]) -> list[str]:
         """References of every object of a class; some may have been deleted here."""
@@ -279,11 +294,18 @@ class View:
             raise ApiError("HANDLE_INVALID", cls.FACTS.name, ref)
         return found
 
-    def all(self, cls: type[A]) -> Iterator[A]:
+    def all(self, cls: type[A]) -> Iterable[A]:
         """Every object of the class."""
+        committed = self._tx.committed(cls)
+        if committed is not None:
+            return committed
         found = (self._tx.glance(cls, ref) for ref in self._tx.refs(cls))
         return (entity for entity in found if entity is not None)
 
     def by_uuid(self, cls: type[A], uuid: str) -> A:
         """The object with the uuid. Raises UUID_INVALID [class, uuid]."""
         return self._tx.by_uuid(cls, uuid)
+
+    def totals(self, what: Sum[A]) -> Totals[A] | Adjusted:
+        """Sums over a class, the transaction's changes in them."""
+        return self._tx.totals(what)

@@ -5,13 +5,61 @@ A guest counts with what it can be ballooned down to and its overhead, from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
+from xapi_async.objects.totals import Share, Sum
+
+
+class Load(NamedTuple):
+    """What the guests of a host have, in bytes: their overheads, and the limits they are kept between."""
+
+    overhead: int
+    dynamic_min: int
+    dynamic_max: int
+    static_max: int
+
+    def plus(self, other: Load, sign: int = 1) -> Load:
+        """These and others together, or, with -1, without the others."""
+        return Load(*(mine + sign * its for mine, its in zip(self, other, strict=True)))
+
+
+def one(vm: VM) -> Load:
+    """What one VM has."""
+    return Load(vm.memory_overhead, vm.memory_dynamic_min, vm.memory_dynamic_max, vm.memory_static_max)
+
+
+def _share(vm: VM) -> Share:
+    """A VM counts where it is and where it is expected; where both are the same host, twice."""
+    places = [host for host in (vm.resident_on, vm.scheduled_to_be_resident_on) if host != NULL_REF]
+    return tuple((host, one(vm)) for host in places)
+
+
+LOADS = Sum(VM, _share, len(Load._fields))
+"""What the guests of each host have."""
+
+
+def reservations(reader: Reader) -> dict[str, list[VM]]:
+    """VMs for which memory is reserved on a host they are not on yet, by host. It goes through all VMs."""
+    found: dict[str, list[VM]] = {}
+    for vm in reader.all(VM):
+        if vm.scheduled_to_be_resident_on != NULL_REF:
+            found.setdefault(vm.scheduled_to_be_resident_on, []).append(vm)
+    return found
+
+
+def guests_of(reader: Reader, host: Host, reserved: dict[str, list[VM]]) -> Iterator[VM]:
+    """The VMs that count on a host; one both resident and reserved counts twice. reserved: see :func:`reservations`."""
+    for ref in host.resident_VMs:
+        vm = reader.find(VM, ref)
+        if vm is not None:
+            yield vm
+    yield from reserved.get(host.ref, ())
 
 
 def capacity(reader: Reader, host: Host) -> int:
@@ -20,34 +68,23 @@ def capacity(reader: Reader, host: Host) -> int:
     return (metrics.memory_total if metrics else 0) - host.memory_overhead
 
 
-def reservations(reader: Reader) -> dict[str, list[VM]]:
-    """VMs for which memory is reserved on a host they are not on yet, by host."""
-    found: dict[str, list[VM]] = {}
-    for vm in reader.all(VM):
-        if vm.scheduled_to_be_resident_on != NULL_REF:
-            found.setdefault(vm.scheduled_to_be_resident_on, []).append(vm)
-    return found
+def loads(reader: Reader, starting: VM | None = None) -> Callable[[str], Load]:
+    """What the VMs that count on a host have, by host; one both resident and expected there counts twice.
 
-
-def guests_of(reader: Reader, host: Host, reserved: dict[str, list[VM]], starting: str = "") -> Iterator[VM]:
-    """The VMs that count on a host; one both resident and reserved counts twice.
-
-    reserved: from :func:`reservations`. starting: a VM whose own reservation is left out.
+    starting: a VM that does not count for being expected somewhere. Good until the next change.
     """
-    for ref in host.resident_VMs:
-        vm = reader.find(VM, ref)
-        if vm is not None:
-            yield vm
-    yield from (vm for vm in reserved.get(host.ref, ()) if vm.ref != starting)
+    totals = reader.totals(LOADS)
+
+    def load(host: str) -> Load:
+        found = Load._make(totals.of(host))
+        if starting is not None and starting.scheduled_to_be_resident_on == host:
+            return found.plus(one(starting), -1)
+        return found
+
+    return load
 
 
-def free_memory(reader: Reader, host: Host, *, starting: str = "", reserved: dict[str, list[VM]] | None = None) -> int:
-    """Bytes left on a host for more VMs; never below 0.
-
-    starting: a VM whose own reservation there does not count. reserved: from :func:`reservations`, where many
-    hosts are asked at once.
-    """
-    if reserved is None:
-        reserved = reservations(reader)
-    used = sum(vm.memory_dynamic_min + vm.memory_overhead for vm in guests_of(reader, host, reserved, starting))
-    return max(0, capacity(reader, host) - used)
+def free_memory(reader: Reader, host: Host, *, starting: VM | None = None) -> int:
+    """Bytes left on a host for more VMs; never below 0. starting: a VM whose own reservation does not count."""
+    load = loads(reader, starting)(host.ref)
+    return max(0, capacity(reader, host) - load.dynamic_min - load.overhead)

@@ -38,7 +38,8 @@ class Rules(Generic[A]):
     shown: the operations that allowed_operations may list, in its order. check: the error that forbids
     an operation now, or None. also_refresh: refreshes what else depends on the object's operations.
     check_call: as check, of what only matters when an operation is called. may_show: whether
-    allowed_operations may list an operation that is allowed.
+    allowed_operations may list an operation that is allowed. candidates: gives, quickly, those of the shown
+    that the check needs to be asked about; None for all.
     """
 
     cls: type[A]
@@ -47,6 +48,7 @@ class Rules(Generic[A]):
     also_refresh: Callable[[Transaction, A], None] = lambda tx, target: None
     check_call: Callable[[Reader, A, str], ApiError | None] = lambda reader, target, operation: None
     may_show: Callable[[Reader, A, str], bool] = lambda reader, target, operation: True
+    candidates: Callable[[A], Sequence[str]] | None = None
 
 
 class Mark(NamedTuple):
@@ -59,9 +61,10 @@ class Mark(NamedTuple):
 
 def allowed_operations(reader: Reader, rules: Rules[A], target: A) -> tuple[str, ...]:
     """The operations allowed on an object now, of those that are shown."""
+    candidates = rules.shown if rules.candidates is None else rules.candidates(target)
     return tuple(
         operation
-        for operation in rules.shown
+        for operation in candidates
         if rules.may_show(reader, target, operation) and rules.check(reader, target, operation) is None
     )
 

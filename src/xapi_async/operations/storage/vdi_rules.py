@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from xapi_async.datamodel.classes.pbd import PBD
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vm import VM
@@ -16,7 +17,7 @@ from xapi_async.operations.storage.facts import (
     has_feature,
     incompatible_type,
     is_in_use,
-    pbds_of,
+    live,
     rolling_upgrade,
     the_pool,
     vbds_of_vdi,
@@ -103,7 +104,7 @@ def check(reader: Reader, vdi: VDI, operation: str) -> ApiError | None:
     if running and not (operation == "destroy" and all(current == "mirror" for current in running)):
         return ApiError("OTHER_OPERATION_IN_PROGRESS", "VDI", vdi.ref)
     sr = reader.find(SR, vdi.SR)
-    if operation == "resize" and (sr is None or not any(pbd.currently_attached for pbd in pbds_of(reader, sr))):
+    if operation == "resize" and (sr is None or not any(pbd.currently_attached for pbd in live(reader, PBD, sr.PBDs))):
         return ApiError("SR_HAS_NO_PBDS", vdi.SR)
     if _is_in_the_way(reader, vdi, operation):
         return ApiError("VDI_IN_USE", vdi.ref, operation)

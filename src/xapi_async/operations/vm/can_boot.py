@@ -24,12 +24,11 @@ COREDUMPS = ("coredump_and_destroy", "coredump_and_restart")
 
 
 class Boot(NamedTuple):
-    """A VM and the host it might boot on. reserved: see :func:`~.host_memory.reservations`."""
+    """A VM and the host it might boot on."""
 
     reader: Reader
     vm: VM
     host: Host
-    reserved: dict[str, list[VM]] | None = None
 
 
 def boot_error(boot: Boot, *, with_memory: bool = True, with_storage: bool = True) -> ApiError | None:
@@ -54,9 +53,12 @@ def required_srs(reader: Reader, vm: VM) -> list[str]:
 
 def sees_sr(reader: Reader, host: str, ref: str) -> bool:
     """Whether a host has the storage plugged in."""
-    sr = reader.find(SR, ref)
-    pbds = (reader.find(PBD, pbd) for pbd in (sr.PBDs if sr else ()))
-    return any(pbd is not None and pbd.host == host and pbd.currently_attached for pbd in pbds)
+    sr, place = reader.find(SR, ref), reader.find(Host, host)
+    if sr is None or place is None:
+        return False
+    # A host has few of them, a shared SR one of each host.
+    pbds = (reader.find(PBD, pbd) for pbd in place.PBDs)
+    return any(pbd is not None and ref == pbd.SR and pbd.currently_attached for pbd in pbds)
 
 
 def _settings(boot: Boot) -> ApiError | None:
@@ -139,7 +141,7 @@ def _hvm(boot: Boot) -> ApiError | None:
 
 def _memory(boot: Boot) -> ApiError | None:
     needed = needed_to_start(boot.vm)
-    free = free_memory(boot.reader, boot.host, starting=boot.vm.ref, reserved=boot.reserved)
+    free = free_memory(boot.reader, boot.host, starting=boot.vm)
     return None if free >= needed else ApiError("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
 
 

@@ -243,7 +243,7 @@ def _require_multiplier(value: float) -> None:
 
 def require_room_to_build(reader: Reader, vm: VM, host: Host) -> None:
     """Raise HOST_NOT_ENOUGH_FREE_MEMORY [needed, free], in bytes, where the host cannot hold the VM after all."""
-    needed, free = needed_to_start(vm), free_memory(reader, host, starting=vm.ref)
+    needed, free = needed_to_start(vm), free_memory(reader, host, starting=vm)
     if free < needed:
         raise ApiError("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
 

@@ -13,7 +13,7 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.placement import host_tiers
-from xapi_async.operations.host_memory import capacity, guests_of, reservations
+from xapi_async.operations.host_memory import Load, capacity, loads, one
 from xapi_async.operations.vm.can_boot import Boot, boot_error
 from xapi_async.operations.vm.facts import is_hvm
 from xapi_async.operations.vm.features import is_upgrading, the_pool
@@ -28,11 +28,10 @@ async def get_possible_hosts(ctx: Context, vm: str) -> tuple[str, ...]:
     target = ctx.store.get(VM, vm)
     if target.scheduled_to_be_resident_on != NULL_REF:
         return (target.scheduled_to_be_resident_on,)
-    reserved = reservations(ctx.store)
     return tuple(
         host.ref
         for host in ctx.store.all(Host)
-        if boot_error(Boot(ctx.store, target, host, reserved)) is None and is_host_live(ctx.store, host)
+        if boot_error(Boot(ctx.store, target, host)) is None and is_host_live(ctx.store, host)
     )
 
 
@@ -50,10 +49,9 @@ async def assert_can_boot_here(ctx: Context, self: str, host: str) -> None:
 
 def choose_host(reader: Reader, vm: VM, rng: random.Random) -> str:
     """The host for a VM to start or resume on. Raises NO_HOSTS_AVAILABLE [], or why there is no virtual GPU for it."""
-    reserved = reservations(reader)
     for with_memory in (True, False):
         for tier in _tiers(reader, vm):
-            chosen = _select(reader, vm, tier, reserved, rng, with_memory=with_memory)
+            chosen = _select(reader, vm, tier, rng, with_memory=with_memory)
             if chosen is not None:
                 return chosen
     raise ApiError("NO_HOSTS_AVAILABLE")
@@ -111,17 +109,13 @@ def _tiers(reader: Reader, vm: VM) -> list[list[Host]]:
     return [[reader.get(Host, ref) for ref in tier] for tier in tiers]
 
 
-def _select(
-    reader: Reader,
-    vm: VM,
-    hosts: list[Host],
-    reserved: dict[str, list[VM]],
-    rng: random.Random,
-    *,
-    with_memory: bool,
-) -> str | None:
+def _select(reader: Reader, vm: VM, hosts: list[Host], rng: random.Random, *, with_memory: bool) -> str | None:
     master = the_pool(reader).master
-    left = {host.ref: _rate(reader, vm, host, reserved, is_master=host.ref == master) for host in hosts}
+    load, own = loads(reader, vm), one(vm)
+    left = {
+        host.ref: _rate(host, capacity(reader, host), load(host.ref).plus(own), is_master=host.ref == master)
+        for host in hosts
+    }
     upgrading = is_upgrading(reader)
     for category in range(4):
         ranked = sorted(
@@ -130,7 +124,7 @@ def _select(
         )
         for ref in _drawn([ref for _, ref in ranked], rng):
             host = left.pop(ref).host
-            if _is_valid(Boot(reader, vm, host, reserved), upgrading=upgrading, with_memory=with_memory):
+            if _is_valid(Boot(reader, vm, host), upgrading=upgrading, with_memory=with_memory):
                 return ref
     return None
 
@@ -149,12 +143,11 @@ def _drawn(ranked: list[str], rng: random.Random) -> Iterator[str]:
         yield left.pop(int(len(left) * rng.random() ** 2))
 
 
-def _rate(reader: Reader, vm: VM, host: Host, reserved: dict[str, list[VM]], *, is_master: bool) -> _Candidate:
-    guests = [*guests_of(reader, host, reserved, starting=vm.ref), vm]
-    free = capacity(reader, host) - sum(guest.memory_overhead for guest in guests)
-    least = sum(guest.memory_dynamic_min for guest in guests)
-    most = sum(guest.memory_dynamic_max for guest in guests)
-    definite, probable = free - sum(guest.memory_static_max for guest in guests), free - most
+def _rate(host: Host, room: int, load: Load, *, is_master: bool) -> _Candidate:
+    """How well a host would do. room: bytes it has for VMs. load: what its guests would have then."""
+    overhead, least, most, largest = load
+    free = room - overhead
+    definite, probable = free - largest, free - most
     if is_master:  # it has other work to do
         definite, probable = (-((1 - value) // 2) for value in (definite, probable))
     if free >= most:

@@ -7,6 +7,7 @@ operations it is about, and only those are asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from xapi_async.datamodel.classes.host import Host
@@ -289,7 +290,27 @@ _CHECKS_OF: Mapping[str, tuple[Objection, ...]] = {
     for operation in tables.ALL_OPERATIONS
 }
 
-RULES = Rules(VM, shown=tables.SHOWN, check=check, also_refresh=refresh_of_member)
 
-FORCED_RULES = Rules(VM, shown=tables.SHOWN, check=check_forced, also_refresh=refresh_of_member)
+@lru_cache(maxsize=4096)
+def _candidates(state: str, current: tuple[str, ...]) -> tuple[str, ...]:
+    """The shown operations that a power state and what runs already do not rule out."""
+    return tuple(
+        operation
+        for operation in tables.SHOWN
+        if (
+            state in tables.CONTROL_DOMAIN_POWER_STATES[operation]
+            or (operation in tables.CLONABLE_SUSPENDED and state in tables.CLONE_STATES)
+        )
+        and (not current or may_run_beside(operation, current))
+    )
+
+
+def candidates(vm: VM) -> tuple[str, ...]:
+    """The operations that allowed_operations could list, judged by the fields that rule out most."""
+    return _candidates(vm.power_state, tuple(vm.current_operations.values()))
+
+
+RULES = Rules(VM, shown=tables.SHOWN, check=check, also_refresh=refresh_of_member, candidates=candidates)
+
+FORCED_RULES = Rules(VM, shown=tables.SHOWN, check=check_forced, also_refresh=refresh_of_member, candidates=candidates)
 """For marking a forced migration; call :func:`refresh` once it is over, as these show too much."""

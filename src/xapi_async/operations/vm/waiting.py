@@ -23,11 +23,10 @@ async def until_free(store: Store, ref: str, operations: frozenset[str]) -> None
 async def _until(store: Store, ref: str, is_so: Callable[[VM | None], bool]) -> None:
     changed = asyncio.Event()
 
-    def look(changes: Sequence[Change]) -> None:
-        if any(change.ref == ref for change in changes):
-            changed.set()
+    def look(change: Change) -> None:
+        changed.set()
 
-    stop = store.listen(look)
+    stop = store.watch((ref,), look)
     try:
         while not is_so(store.find(VM, ref)):
             await changed.wait()
