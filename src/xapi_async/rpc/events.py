@@ -244,7 +244,9 @@ class Events:
     def _wake_soon(self, group: _Group) -> None:
         if group.timer is None:
             loop = asyncio.get_running_loop()
-            group.timer = loop.call_later(self._settings.gather_seconds, self._wake, group)
+            # Where telling everybody takes long by itself, the last ones need not wait for more changes as well.
+            delay = max(0.0, self._settings.gather_seconds - len(group.waiters) * _TELLING_SECONDS)
+            group.timer = loop.call_later(delay, self._wake, group)
 
     def _wake(self, group: _Group) -> None:
         group.timer = None
@@ -328,6 +330,9 @@ class Events:
         seen = entity.modified if entity is not None else self._store.generation
         return Token.text(seen - 1, 0)
 
+
+_TELLING_SECONDS = 5e-6
+"""What telling one waiting caller takes, at least."""
 
 _LONGEST = 365 * 86400.0
 """Seconds: longer time-outs are as good as none, and the event loop takes no infinite ones."""

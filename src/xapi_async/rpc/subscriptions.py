@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from xapi_async.datamodel.classes import CLASSES, PoolMessage
 from xapi_async.datamodel.language import ApiClass
@@ -21,6 +22,14 @@ class Subscription:
     classes: frozenset[type[ApiClass]]
     objects: frozenset[tuple[type[ApiClass], str]]
     messages: bool
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Thousands of callers who wait share one of these, and each looks things up by it.
+        return hash((self.classes, self.objects, self.messages))
 
     def wants(self, cls: type[ApiClass], ref: str) -> bool:
         """Whether a change of this object is asked for."""
