@@ -13,6 +13,8 @@ from xapi_async.rpc.audit import AuditLog
 from xapi_async.transfer import audit_log, blobs, raw_disks
 from xapi_async.transfer.access import Access
 from xapi_async.transfer.disk_services import DiskServices
+from xapi_async.transfer.statistics import handlers as statistics
+from xapi_async.transfer.statistics.recorder import Recorder
 from xapi_async.wire.routing import Routes
 
 
@@ -23,10 +25,13 @@ def blob_files(database: str, store: Store, clock: Clock, stack: AsyncExitStack)
     return BlobFiles(Path(stack.enter_context(TemporaryDirectory(prefix="xapi-async-blobs-"))), store, clock)
 
 
-def bulk_routes(access: Access, disks: DiskServices, blob_content: BlobFiles, audit: AuditLog) -> Routes:
+def bulk_routes(
+    access: Access, disks: DiskServices, blob_content: BlobFiles, audit: AuditLog, recorder: Recorder, clock: Clock
+) -> Routes:
     """All handlers beside RPC."""
     return {
         **raw_disks.routes(access, disks),
         **blobs.routes(access, blob_content),
         **audit_log.routes(access, audit.read),
+        **statistics.routes(access, recorder, clock),
     }

@@ -51,6 +51,8 @@ from xapi_async.storage.nominal_settings import NominalSettings
 from xapi_async.storage.places import FileSettings
 from xapi_async.transfer.nbd_exports import DiskExports
 from xapi_async.transfer.pool_disks import pool_disks
+from xapi_async.transfer.statistics.recorder import Recorder
+from xapi_async.transfer.statistics.settings import StatisticsSettings
 from xapi_async.transfers import ReaderContexts, TransferAccess
 from xapi_async.wire import reference, xmlrpc
 from xapi_async.wire.routing import Routes
@@ -73,6 +75,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "files": FileSettings,
     "nbd": NbdSettings,
     "observability": ObservabilitySettings,
+    "statistics": StatisticsSettings,
 }
 """Every section of the settings and the dataclass that declares it."""
 
@@ -201,13 +204,14 @@ def _core(
         audit=audit,
         result_types={"event.from": EVENT_BATCH, "event.next": EVENT_LIST},
     )
+    recorder = Recorder(services, config.section(StatisticsSettings))
     background: list[Work] = [access.run, tasks.run, queue.run, messages.run, audit.run, services.hypervisor.run]
-    background += [blobs.run, *(_bound(work, services) for work in operations.background())]
+    background += [blobs.run, recorder.run, *(_bound(work, services) for work in operations.background())]
     disks = pool_disks()
     contexts = ReaderContexts(services, access.sessions, tasks, "get_export_raw_vdi")
     pages: Routes = {
         ("GET", reference.PREFIX): partial(_reference_page, frozenset(dispatcher.missing())),
-        **bulk_routes(TransferAccess(services, access.http, tasks, audit), disks, blobs, audit),
+        **bulk_routes(TransferAccess(services, access.http, tasks, audit), disks, blobs, audit, recorder, clock),
     }
     exports = DiskExports(contexts, disks)
     return Core(config, database, services, access, dispatcher, events, queue, tuple(background), pages, exports)

@@ -1,0 +1,1 @@
+"""What hosts and guests were measured to do: recorded, consolidated, and handed out over HTTP."""
