@@ -96,6 +96,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
             reloader = _reloader(config, load, core, bound, to_listen, readers)
             await readers.start(Writer(core.dispatcher, core.access.sessions, table, bound), _in_force(config))
             with _signals(core, partial(_reload, reloader, manager)) as stop:
+                core.services.stop = stop.set
                 readiness.phase = "serving"
                 _tell_ready(settings, bound)
                 manager.ready(f"listening on {', '.join((*bound.plain, *bound.tls, *bound.local))}")

@@ -34,6 +34,7 @@ from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.operations.blob_files import BlobFiles
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.notices import Messages, MessageSettings
+from xapi_async.operations.program_settings import ProgramSettings
 from xapi_async.operations.storage.starting import adopt_storage, found_storage, settle_storage
 from xapi_async.operations.vm.recovery import recover
 from xapi_async.rpc.access import Access, open_access
@@ -76,6 +77,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "nbd": NbdSettings,
     "observability": ObservabilitySettings,
     "statistics": StatisticsSettings,
+    "programs": ProgramSettings,
 }
 """Every section of the settings and the dataclass that declares it."""
 
@@ -150,6 +152,8 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             storage=storage,
             network=SimulatedNetwork(config.section(NetworkSettings), clock),
             messages=messages,
+            programs=config.section(ProgramSettings),
+            documents=database.documents,
         )
         if is_new and files is not None:
             await found_storage(services.store, services.storage, FILE_TYPES)
@@ -204,6 +208,7 @@ def _core(
         audit=audit,
         result_types={"event.from": EVENT_BATCH, "event.next": EVENT_LIST},
     )
+    services.timings = dispatcher.stats.summaries
     recorder = Recorder(services, config.section(StatisticsSettings))
     background: list[Work] = [access.run, tasks.run, queue.run, messages.run, audit.run, services.hypervisor.run]
     background += [blobs.run, recorder.run, *(_bound(work, services) for work in operations.background())]

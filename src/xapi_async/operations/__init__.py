@@ -15,6 +15,7 @@ from xapi_async.operations import blob, collector, networking, secret, subject, 
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.devices import messages as devices
 from xapi_async.operations.devices.vusb import RULES as VUSB_RULES
+from xapi_async.operations.hosts import messages as hosts
 from xapi_async.operations.hosts.rules import RULES as HOST_RULES
 from xapi_async.operations.marking import Rules, allowed_operations
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
@@ -38,6 +39,7 @@ def handlers() -> Handlers:
         **secret.HANDLERS,
         **subject.HANDLERS,
         **vm_copies.HANDLERS,
+        **hosts.HANDLERS,
         **vm_appliance.HANDLERS,
         **vmss.HANDLERS,
         **pools.HANDLERS,
@@ -52,6 +54,7 @@ def background() -> tuple[Background, ...]:
         *collector.BACKGROUND,
         *vms.BACKGROUND,
         *vmss_running.BACKGROUND,
+        *hosts.BACKGROUND,
         *pools.BACKGROUND,
     )
 

@@ -43,6 +43,10 @@ class CallStats:
         """The methods called so far."""
         return self._methods
 
+    def summaries(self) -> dict[str, str]:
+        """The methods called so far in words: how often, and how long a call took."""
+        return {name: _summary(stats) for name, stats in self._methods.items()}
+
     def take(self) -> dict[str, MethodStats]:
         """The methods called since the last time, which are forgotten here: for counts that are kept elsewhere."""
         taken, self._methods = self._methods, {}
@@ -74,3 +78,9 @@ class CallStats:
         stats.buckets[bisect_left(BOUNDS, seconds)] += 1
         if seconds > self._slow_seconds:
             self._tell_slow(method, code, seconds)
+
+
+def _summary(stats: MethodStats) -> str:
+    failures = sum(stats.failures.values())
+    calls = stats.successes + failures
+    return f"{calls} calls, {failures} failed, {stats.seconds / calls:.6f} s each" if calls else "no calls"
