@@ -17,8 +17,11 @@ from xapi_async.objects.entity import EMPTY_MAP, Entity, live_class, put_off_fie
 from xapi_async.objects.store import Store
 from xapi_async.objects.transaction import Step
 
-PackedObject = tuple[str, int, int, "str | None", tuple[Any, ...]]
-"""Reference, generations of creation and last change, the field that was put off, and all values in order."""
+LATE_FIELD = "allowed_operations"
+"""The field that is put off in a copy where it is in the original: it follows from other objects."""
+
+PackedObject = tuple[str, int, int, bool, tuple[Any, ...]]
+"""Reference, generations of creation and last change, whether a field was put off, and all values in order."""
 
 PackedStep = tuple[str, int, str, int, Any, Any]
 """Operation, number of the class, reference, generation; then all values of an ``add``, or the values
@@ -63,11 +66,11 @@ def pack_slices(store: Store) -> Iterator[tuple[int, list[PackedObject]]]:
 
 def _pack(entity: Entity) -> PackedObject:
     late = put_off_field(entity)
-    if late is None:
+    if late != LATE_FIELD:
         values = values_in_order(entity)
     else:  # without computing it: there may be very many of them
         values = tuple([None if name == late else getattr(entity, name) for name in entity.FIELD_NAMES])
-    return entity.ref, entity.born, entity.modified, late, values
+    return entity.ref, entity.born, entity.modified, late == LATE_FIELD, values
 
 
 class Unpacker:
@@ -76,13 +79,13 @@ class Unpacker:
     def __init__(self) -> None:
         self._shared: dict[Any, Any] = {}
 
-    def entities(self, number: int, packed: Iterable[PackedObject]) -> Iterator[tuple[Entity, str | None]]:
-        """The objects of a slice, each with the field of it that was put off."""
+    def entities(self, number: int, packed: Iterable[PackedObject]) -> Iterator[tuple[Entity, bool]]:
+        """The objects of a slice, and whether a field of each was put off."""
         cls = CLASSES[number]
-        for ref, born, modified, late, values in packed:
+        for ref, born, modified, is_late, values in packed:
             entity = _entity(cls, self._share(ref), [self._share(value) for value in values])
             entity.born, entity.modified = born, modified
-            yield entity, late
+            yield entity, is_late
 
     def _share(self, value: Any) -> Any:
         kind = type(value)

@@ -28,7 +28,6 @@ from xapi_async.workers.feed import Feed
 from xapi_async.workers.hello import Hello, InForce
 from xapi_async.workers.link import Link, Message
 from xapi_async.workers.passing import PassedConnection
-from xapi_async.workers.reading import WRITERS_OWN
 from xapi_async.workers.settling import Gate, Settling, shown_by
 
 log = logging.getLogger(__name__)
@@ -129,7 +128,9 @@ class Readers:
         while not self._is_stopping:
             hello = Hello(
                 self._settings,
-                frozenset(entry.name for entry in writer.dispatcher.entries() if entry.read) - WRITERS_OWN,
+                # Sessions show what this process alone has in memory.
+                frozenset(entry.name for entry in writer.dispatcher.entries() if entry.read)
+                - frozenset(writer.sessions.readers()),
                 tuple(writer.pages),
                 writer.bound.addresses,
                 passing,
@@ -137,6 +138,8 @@ class Readers:
             reader = _Reader(writer, feed, partial(_set_once, started))
             try:
                 await self._live(reader, hello)
+            except OSError as error:
+                log.error("a reader cannot be started: %s", error)
             finally:
                 self._refused_before += reader.refused
             if not started.done():
@@ -241,10 +244,15 @@ class _Reader:
     async def feed(self, hello: Hello) -> None:
         """Give it everything it needs, and have it take connections."""
         self.link.send("hello", hello)
-        with suppress(ConnectionError):
+        try:
             await self._feed.begin(self.link)
             self._feed.count(self.link)
             self.link.send("serve")
+        except ConnectionError:
+            pass  # it is dead, which is seen elsewhere
+        except Exception:
+            log.exception("reader %d cannot be given what it needs, and is killed", self.pid)
+            self.kill()
 
     def kill(self) -> None:
         """End it at once."""
@@ -271,9 +279,9 @@ class _Reader:
     def _on_call(self, number: int, body: bytes, kind: PathKind, address: str, headers: CallHeaders | None) -> None:
         try:
             answer = self._writer.bound.front.endpoint.answer(body, kind, Origin(address=address), headers)
-        except BadRequestError:
-            self.kill()  # it has read the call itself, so this is a bug
-            raise
+        except BadRequestError as error:  # limits have changed since the reader let it pass
+            self._reply(number, Reply("text/plain", str(error).encode()))
+            return
         if isinstance(answer, Landed):
             answer.done.add_done_callback(partial(self._answer_landed, number, answer))
         elif isinstance(answer, Pending):

@@ -18,9 +18,6 @@ from xapi_async.rpc.sessions import SessionCaller
 from xapi_async.rpc.stats import CallStats
 from xapi_async.wire.rpc_endpoint import ElsewhereError
 
-WRITERS_OWN = frozenset({"session.get_last_active", "session.get_record"})
-"""Reading messages that show what the writer has in memory, and no object."""
-
 
 class ReaderSessions:
     """The callers behind the sessions that clients see as objects. used: those that were used lately."""

@@ -14,7 +14,7 @@ from xapi_async.objects.entity import Late, declared_class, put_off
 from xapi_async.objects.journal import MemoryJournal
 from xapi_async.objects.store import Store
 from xapi_async.operations.marking import allowed_operations
-from xapi_async.workers.changes import PackedObject, Unpacker, unpack_step, unpacked_batch
+from xapi_async.workers.changes import LATE_FIELD, PackedObject, Unpacker, unpack_step, unpacked_batch
 from xapi_async.workers.settling import Settling
 
 Names = Mapping[int, Mapping[str, tuple[str, ...]]]
@@ -30,18 +30,17 @@ class Replica:
         self._unpacker: Unpacker | None = Unpacker()  # as long as the snapshot is on its way
         # What the writer put off is put off here as well, and comes to the same when it is asked for.
         self._late = {
-            rules.cls: Late("allowed_operations", partial(allowed_operations, self.store, rules))
-            for rules in operations.rules()
+            rules.cls: Late(LATE_FIELD, partial(allowed_operations, self.store, rules)) for rules in operations.rules()
         }
         gc.disable()  # for as long as many lasting objects are made
 
     def fill(self, number: int, packed: list[PackedObject]) -> None:
         """Put in a slice of the snapshot."""
         assert self._unpacker is not None  # slices come before the snapshot's end
-        for entity, late in self._unpacker.entities(number, packed):
+        for entity, is_late in self._unpacker.entities(number, packed):
             cls = declared_class(entity)
             self.store.restore(cls, entity)
-            if late is not None:
+            if is_late:
                 put_off(entity, self._late[cls])
 
     def filled(self, names: Names) -> None:
