@@ -10,13 +10,13 @@ from aiohttp import web
 
 from xapi_async.datamodel.classes import Task
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.datamodel.types import VOID, ApiType
+from xapi_async.datamodel.types import ApiType
 from xapi_async.operations.context import Caller, Context, Origin, Services
 from xapi_async.rpc.audit import AuditLog
 from xapi_async.rpc.call import Call
 from xapi_async.rpc.http_access import NOT_LOGGED_IN, HttpAccess, assert_may
 from xapi_async.rpc.sessions import Sessions
-from xapi_async.rpc.tasks import Tasks
+from xapi_async.rpc.tasks import RunningTask, Tasks
 from xapi_async.transfer.access import parameter
 from xapi_async.wire.app import origin_of
 
@@ -29,7 +29,7 @@ class TransferAccess:
         self._http = http
         self._tasks = tasks
         self._audit = audit
-        self._running: dict[str, Any] = {}
+        self._running: dict[str, RunningTask] = {}
 
     @asynccontextmanager
     async def admitted(self, request: web.BaseRequest, action: str) -> AsyncIterator[Caller]:
@@ -62,7 +62,8 @@ class TransferAccess:
     ) -> Context:
         """The context of a transfer under a task that is there already, or under a new one."""
         call = Call(label, (), origin_of(request), subtask_of=subtask_of, task_id=task_id)
-        task = self._running_task(await self._tasks.begin(label, caller, call))
+        task = await self._tasks.begin(label, caller, call)
+        self._running[task.ref] = task
         return Context(self._services, caller, task, origin_of(request))
 
     async def succeed(self, ctx: Context, result_type: ApiType[Any] | None, value: Any) -> None:
@@ -71,15 +72,11 @@ class TransferAccess:
         if result_type is None:
             await self._tasks.end(task.ref, "success")
         else:
-            await self._tasks.succeed(task, result_type or VOID, value)
+            await self._tasks.succeed(task, result_type, value)
 
     async def fail(self, ctx: Context, error: ApiError) -> None:
         """End the task of a transfer with an error."""
         await self._tasks.fail(self._running.pop(ctx.task.ref), error)
-
-    def _running_task(self, task: Any) -> Any:
-        self._running[task.ref] = task
-        return task
 
     async def _refuse(self, request: web.BaseRequest, error: ApiError) -> None:
         """Tell the task that a refused request names; one that does not exist has nobody waiting for it."""
