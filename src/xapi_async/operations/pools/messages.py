@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from xapi_async.operations.context import Background, Handlers
-from xapi_async.operations.pools import ha, ha_monitor, ha_plans
+from xapi_async.operations.pools import (
+    certificates,
+    ha,
+    ha_monitor,
+    ha_plans,
+    licences,
+    membership,
+    miscellany,
+    redo_log,
+    wlb,
+)
 
-_MODULES = (ha, ha_plans)
+_MODULES = (ha, ha_plans, membership, licences, certificates, redo_log, wlb, miscellany)
 
 HANDLERS: Handlers = {name: handler for module in _MODULES for name, handler in module.HANDLERS.items()}
 
