@@ -299,7 +299,8 @@ class DiskFolder:
         if self._is_closed:
             raise OSError(errno.ESTALE, "the folder was closed")
         before, index = self.index, index.without_unused(view.layer for view in self._views)
-        indices.save(self.path / INDEX, index)
+        frees = len(index.disks) < len(before.disks) or len(index.layers) < len(before.layers)
+        indices.save(self.path / INDEX, index, frees=frees)
         self.index = index
         self._count_anew()
         for name in (*(before.layers.keys() - index.layers.keys()), *(before.logs.keys() - index.logs.keys())):

@@ -3,11 +3,14 @@
 The file is replaced as a whole (a new one is written, made durable and renamed over the old one), so a
 change that touches several entries happens entirely or not at all. Files in the folder that the index
 does not name are left-overs of something interrupted.
+
+Beside it lies a spare file that only takes up space, so that disks can be destroyed where none is left.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 from collections import Counter
@@ -18,6 +21,8 @@ from typing import Any
 
 _FORMAT = 1
 _TEMPORARY = ".new"
+_SPARE = ".spare"
+_LEAST_SPARE = 64 << 10
 
 FOREIGN = "file:"
 """How layers are named that are somebody else's files."""
@@ -119,8 +124,11 @@ def load(path: Path) -> Index:
         raise ValueError(f"{path} is damaged: {error}") from error
 
 
-def save(path: Path, index: Index) -> None:
-    """Replace the index; on return it is durable. Raises OSError, the old one being untouched then."""
+def save(path: Path, index: Index, *, frees: bool = False) -> None:
+    """Replace the index; on return it is durable. Raises OSError, the old one being untouched then.
+
+    frees: whether the change gives space back, and so may use what is kept for that.
+    """
     content = {
         "format": _FORMAT,
         "disks": {uuid: vars(entry) for uuid, entry in index.disks.items()},
@@ -128,10 +136,37 @@ def save(path: Path, index: Index) -> None:
         "logs": index.logs,
         "doomed": index.doomed,
     }
+    data = json.dumps(content, separators=(",", ":")).encode()
+    try:
+        _replace(path, data)
+    except OSError as error:
+        if not frees or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        spare_file(path).unlink(missing_ok=True)
+        _replace(path, data)
+    _keep_spare(path, max(_LEAST_SPARE, 2 * len(data)))
+
+
+def spare_file(path: Path) -> Path:
+    """The file beside an index that keeps space for changes that give some back."""
+    return path.with_name(path.name + _SPARE)
+
+
+def _keep_spare(path: Path, size: int) -> None:
+    spare = spare_file(path)
+    try:
+        if not spare.exists() or spare.stat().st_size < size:
+            with spare.open("ab") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+    except OSError:
+        spare.unlink(missing_ok=True)  # tried again with the next change
+
+
+def _replace(path: Path, data: bytes) -> None:
     temporary = path.with_name(path.name + _TEMPORARY)
     try:
         with temporary.open("wb") as file:
-            file.write(json.dumps(content, separators=(",", ":")).encode())
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -13,7 +13,7 @@ from xapi_async.objects.entity import new_uuid
 from xapi_async.storage.disk_folder import INDEX, LAYERS, DiskFolder
 from xapi_async.storage.driver import SR_EXISTS, SR_UNAVAILABLE, BackendError, Repository
 from xapi_async.storage.file_probe import note_origin
-from xapi_async.storage.index import sync_folder
+from xapi_async.storage.index import spare_file, sync_folder
 from xapi_async.storage.kinds import made_sm_config
 from xapi_async.storage.places import FileSettings, disk_place
 
@@ -69,6 +69,7 @@ class Repositories:
             return
         shutil.rmtree(path / LAYERS, ignore_errors=True)
         (path / INDEX).unlink(missing_ok=True)
+        spare_file(path / INDEX).unlink(missing_ok=True)
 
     def attach(self, host: str, sr: Repository) -> None:
         """Open an SR for a host. Raises BackendError where there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class VhdImage:
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Read from a place in the disk. Raises OSError."""
         if self.footer.kind == vhd.FIXED:
-            self._file.read_into(offset, buffer)
+            self._read_data(offset, buffer)
             return
         while buffer:
             index, within = divmod(offset, self._header.block)
@@ -69,7 +70,7 @@ class VhdImage:
         start = entry * vhd.SECTOR
         data = start + self._header.bitmap_size
         if self._parent is None:
-            self._file.read_into(data + within, buffer)
+            self._read_data(data + within, buffer)
             return
         sectors = Bitmap(self._bytes(start, self._header.bitmap_size))
         end = within + len(buffer)
@@ -77,9 +78,15 @@ class VhdImage:
             first, last = max(within, run.first * vhd.SECTOR), min(end, run.end * vhd.SECTOR)
             part = buffer[first - within : last - within]
             if run.is_set:
-                self._file.read_into(data + first, part)
+                self._read_data(data + first, part)
             else:
                 self._read_below(index * self._header.block + first, part)
+
+    def _read_data(self, place: int, buffer: memoryview) -> None:
+        """Read from the file what must be there: one that was cut off is not to pass for one with zeros."""
+        if place + len(buffer) > self._file.size():
+            raise OSError(errno.EIO, "the VHD ends before its data")
+        self._file.read_into(place, buffer)
 
     def _read_below(self, offset: int, buffer: memoryview) -> None:
         if self._parent is None:

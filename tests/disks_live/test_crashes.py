@@ -1,0 +1,32 @@
+"""A server that is killed while it copies, takes in, snapshots, writes and merges disks. See also :mod:`crashing`."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from tests.disks_live.crashing import crash
+from tests.disks_live.lab import MIB, disk_lab, noise
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_half_stays(tmp_path: Path) -> None:
+    crash(tmp_path, 4, random.Random(7), lambda line: None)
+
+
+def test_a_copy_that_was_cut_off_leaves_nothing(tmp_path: Path) -> None:
+    with disk_lab(tmp_path) as lab:
+        vdi = lab.disk(64 * MIB)
+        lab.fill(vdi, noise(1, 64 * MIB))
+        before = {lab.uuid(one) for one in lab.api.SR.get_VDIs(lab.sr)}
+        task = lab.api.Async.VDI.copy(vdi, lab.sr)
+        while lab.api.task.get_progress(task) == 0.0:
+            pass
+        lab.server.kill()
+        lab.server.start()
+        with lab.server.session() as session:
+            api = session.xenapi
+            assert {api.VDI.get_uuid(one) for one in api.SR.get_VDIs(lab.sr)} == before
+            assert api.VDI.get_VBDs(vdi) == []
+            lab.api = api
+            assert lab.disagreements() == []
+            api.VDI.destroy(vdi)
