@@ -16,7 +16,6 @@ PAGES = sorted(
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_COMMAND = re.compile(r"(?:^|[\s/])(?:xapi-async|scripts/serve)(?=\s|$)")
 _PLUMBING = re.compile(r" (?:[|<>&]|&&)(?: |$)")
 _VARIABLE = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$")
 
@@ -59,12 +58,10 @@ def anchors(page: Path) -> set[str]:
 def commands(block: Block) -> Iterator[Command]:
     """The commands of a block of shell that run xapi-async, whichever way it is called."""
     for line in block.text.replace("\\\n", " ").splitlines():
-        if not _COMMAND.search(line.partition(" #")[0]):
-            continue
         words = shlex.split(_PLUMBING.split(line)[0], comments=True)
-        at = next((i for i, word in enumerate(words) if word.split("/")[-1] in ("xapi-async", "serve")), None)
-        if at is None:
-            continue
-        is_script = words[at].endswith("scripts/serve")
-        variables = {found[1]: found[2] for word in words[:at] if (found := _VARIABLE.match(word))}
-        yield Command([*(["serve"] if is_script else []), *words[at + 1 :]], variables)
+        variables = {found[1]: found[2] for word in words if (found := _VARIABLE.match(word))}
+        program, *arguments = [word for word in words if not _VARIABLE.match(word)] or [""]
+        if program == "scripts/serve":
+            yield Command(["serve", *arguments], variables)
+        elif Path(program).name == "xapi-async":
+            yield Command(arguments, variables)

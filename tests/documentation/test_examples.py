@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.access import slapd
 from tests.documentation.pages import PAGES, ROOT, Block, anchors, blocks, commands, links
 from tests.live import PASSWORD, LiveServer
 from xapi_async.cli import parser
@@ -33,7 +34,7 @@ def test_programs_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """From top to bottom, against the server that the page starts, killed and started again where it says so."""
     names: dict[str, Any] = {"__name__": page.stem}
     monkeypatch.chdir(tmp_path)
-    with _server(tmp_path) as server:
+    with _surroundings(page, tmp_path) as variables, _server(tmp_path, variables) as server:
         for block in blocks(page):
             if block.language == "toml":
                 Path("settings.toml").write_text(block.text)
@@ -47,8 +48,21 @@ def test_programs_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[LiveServer]:
-    server = LiveServer(folder)
+def _surroundings(page: Path, folder: Path) -> Iterator[dict[str, str]]:
+    """What a page needs beside the server; gives the variables that lead there."""
+    if page.stem != "authenticate-with-ldap":
+        yield {}
+        return
+    if slapd.missing():
+        pytest.skip(slapd.missing())
+    (folder / "slapd").mkdir()
+    with slapd.running(folder / "slapd") as config:
+        yield {"XAPI_LDAP_URI": config["ldap_uri"], "XAPI_LDAP_CA_FILE": config["ldap_ca_file"]}
+
+
+@contextmanager
+def _server(folder: Path, variables: dict[str, str]) -> Iterator[LiveServer]:
+    server = LiveServer(folder, environment=variables)
     try:
         yield server
     finally:

@@ -10,17 +10,20 @@ import urllib.request
 from tests.documentation.pages import ROOT
 from tests.live import LiveServer
 from xapi_async.cli import parser
+from xapi_async.config import load
 from xapi_async.datamodel.classes import CLASSES
-from xapi_async.server import missing_messages
+from xapi_async.server import SECTIONS, assembled, missing_messages
+from xapi_async.wire.routing import RPC_PATHS
 
 
-def test_settings_are_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("document_settings", ROOT / "scripts" / "document_settings.py")
+def test_the_pages_made_from_the_sources_are_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("document_reference", ROOT / "scripts" / "document_reference.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.PAGE.read_text() == module.page(), "run scripts/document-settings"
+    for name, text in module.pages().items():
+        assert (module.FOLDER / name).read_text() == text, "run scripts/document-reference"
 
 
 def test_every_command_is_described() -> None:
@@ -54,3 +57,13 @@ def test_what_is_not_built_is_marked(shared_server: LiveServer) -> None:
         text = answer.read().decode()
     marked = set(re.findall(r'<h3 id="(\w+)">\w+ <span class="missing">', text))
     assert {f"host.{name}" for name in marked} <= missing
+
+
+async def test_every_page_and_handler_is_described() -> None:
+    text = "".join((ROOT / "docs" / "reference" / name).read_text() for name in ("http.md", "http-handlers.md"))
+    described = set(re.findall(r"`((?:GET|PUT|POST|CONNECT) /[\w/]*)`", text))
+    async with assembled(load(SECTIONS, environment={}, flags={("server", "database"): ""})) as core:
+        pages = [("GET", path) for path in ("/healthz", "/readyz", "/metrics")]
+        there = {f"{method} {path}" for method, path in (*core.routes, *pages, *(("POST", path) for path in RPC_PATHS))}
+    assert there <= described
+    assert described - there <= {"POST /RPC2", "POST /xmlrpc"}

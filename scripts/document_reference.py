@@ -1,7 +1,8 @@
-"""Write docs/reference/settings.md: every setting there is, from the dataclasses that declare them."""
+"""Write the pages of docs/reference/ that follow from the sources: settings.md and http-handlers.md."""
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import types
@@ -10,14 +11,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from xapi_async.config import load
+from xapi_async.datamodel.http_actions import HTTP_ACTIONS
 from xapi_async.inventory.presets import PRESETS
-from xapi_async.server import SECTIONS
+from xapi_async.server import SECTIONS, assembled
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "settings.md"
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+MADE = "<!-- Made by scripts/document-reference from the sources; edit those. -->"
 
-HEAD = """# Settings
+SETTINGS = f"""# Settings
 
-<!-- Made by scripts/document-settings from the sources; edit those. -->
+{MADE}
 
 A setting can be given in three places, each overriding the one before it:
 
@@ -32,11 +36,51 @@ only be given in a file. An unknown section, name or variable that begins with `
 """
 
 
-def page() -> str:
-    """The whole page."""
+PRESET_HEAD = """## Presets
+
+For `inventory.preset`.
+
+| name | pool |
+| --- | --- |
+"""
+
+HANDLERS = f"""# HTTP handlers
+
+{MADE}
+
+What this version answers beside calls and the [pages of its own](http.md#pages). Each takes a session or a
+name and password, as [told there](http.md#who-asks).
+
+| request | what it does | parameters | weakest role |
+| --- | --- | --- | --- |
+"""
+
+
+def pages() -> Mapping[str, str]:
+    """The whole pages, by file name."""
+    return {"settings.md": settings_page(), "http-handlers.md": asyncio.run(handlers_page())}
+
+
+async def handlers_page() -> str:
+    """The handlers that a server has, as the API's list of them describes them."""
+    async with assembled(load(SECTIONS, environment={}, flags={("server", "database"): ""})) as core:
+        there = set(core.routes)
+    rows = (
+        f"| `{action.method} {action.uri}` | {action.doc} "
+        f"| {', '.join(f'`{arg}`' for arg in action.args)} | {action.roles[-1] if action.roles else ''} |\n"
+        for action in sorted(HTTP_ACTIONS, key=lambda action: (action.uri, action.method))
+        if (action.method, action.uri) in there
+    )
+    return HANDLERS + "".join(rows)
+
+
+def settings_page() -> str:
+    """Every setting there is, from the dataclasses that declare them."""
     sections = "\n".join(line for name, cls in SECTIONS.items() for line in _section(name, cls))
     presets = "\n".join(f"| `{name}` | {preset.doc} |" for name, preset in PRESETS.items())
-    return f"{HEAD}\n{sections}\n## Presets\n\nFor `inventory.preset`.\n\n| name | pool |\n| --- | --- |\n{presets}\n"
+    return (
+        f"{SETTINGS}\n{sections}\n## Presets\n\nFor `inventory.preset`.\n\n| name | pool |\n| --- | --- |\n{presets}\n"
+    )
 
 
 def _section(name: str, cls: type[Any]) -> Iterator[str]:
@@ -122,4 +166,5 @@ def _holds_tables(value: tuple[Any, ...]) -> bool:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)
