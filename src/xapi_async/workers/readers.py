@@ -216,7 +216,7 @@ class _Reader:
         self._feed = feed
         self._process: asyncio.subprocess.Process | None = None
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, asyncio.Task[None]] = {}  # calls whose client's leaving ends them
+        self._waiting: dict[int, asyncio.Future[Any]] = {}  # calls whose client's leaving ends them
         self._answering: set[asyncio.Task[None]] = set()
         self._table: dict[str, Callable[..., object]] = {
             "applied": self._on_applied,
@@ -283,6 +283,8 @@ class _Reader:
             self._reply(number, Reply("text/plain", str(error).encode()))
             return
         if isinstance(answer, Landed):
+            if answer.only_waits:
+                self._waiting[number] = answer.done
             answer.done.add_done_callback(partial(self._answer_landed, number, answer))
         elif isinstance(answer, Pending):
             task = self._loop.create_task(self._answer_later(number, answer))
@@ -294,6 +296,7 @@ class _Reader:
             self._reply(number, answer)
 
     def _answer_landed(self, number: int, landed: Landed, done: object) -> None:
+        self._waiting.pop(number, None)
         self._reply(number, landed.reply())
 
     async def _answer_later(self, number: int, pending: Pending) -> None:
@@ -306,9 +309,9 @@ class _Reader:
         self.link.send("reply", number, reply.content_type, reply.body)
 
     def _on_gone(self, number: int) -> None:
-        task = self._waiting.get(number)
-        if task is not None:
-            task.cancel()
+        waiting = self._waiting.get(number)
+        if waiting is not None:
+            waiting.cancel()
 
     def _on_used(self, sessions: tuple[str, ...], stats: dict[str, MethodStats], traffic: tuple[int, int]) -> None:
         for session in sessions:
