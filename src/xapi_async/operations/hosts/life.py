@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.host_metrics import HostMetrics
@@ -85,7 +86,7 @@ async def _come_back(services: Services, ref: str) -> None:
         if host is None:
             return
         tx.set(host, enabled=False)
-        refresh_host(Maker(tx, services.rng, services.clock.now()), host, None, rebooted=True)
+        refresh_host(_maker(tx, services), host, None, rebooted=True)
         _note_boot(tx, host)
         _end_tasks(tx, services, ref)
         halted = _reset_guests(tx, services, host)
@@ -94,6 +95,12 @@ async def _come_back(services: Services, ref: str) -> None:
         await give_back(services, vm, ref)
     await _bring_up_networks(services, ref)
     await start_agent(services, ref)
+
+
+def _maker(tx: Transaction, services: Services) -> Maker:
+    """What makes records; a seed that was used before does not give the same identities again."""
+    now = services.clock.now()
+    return Maker(tx, random.Random(f"{services.rng.getrandbits(64)} {now}"), now)  # noqa: S311  (not secrets)
 
 
 def _note_boot(tx: Transaction, host: Host) -> None:

@@ -9,6 +9,7 @@ from xml.parsers.expat import ExpatError
 
 import orjson
 
+from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.hosts.programs import Ended, find_program, run_program
@@ -23,6 +24,9 @@ async def call_plugin(ctx: Context, host: str, plugin: str, fn: str, args: Mappi
 
     Raises XENAPI_MISSING_PLUGIN [plugin], what the plugin answers, or XENAPI_PLUGIN_FAILURE.
     """
+    if plugin in ctx.services.plugins:
+        ctx.store.get(Host, host)  # it need not be up
+        return await ctx.services.plugins[plugin](host, fn, args)
     reach(ctx, host)
     settings = ctx.services.programs
     program = find_program(settings.plugins, plugin)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -41,7 +40,7 @@ async def upload(url: str, content: bytes, proxy: str | None = None) -> None:
             client.put(url, data=content, proxy=proxy) as answer,
         ):
             answer.raise_for_status()
-    except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:  # noqa: UP041  as aiohttp raises it
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise ApiError("INTERNAL_ERROR", f"the upload to {url} failed: {type(error).__name__}: {error}") from error
 
 
