@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from xapi_async.storage.chain import Chain, allocation, read_into
 from xapi_async.storage.changed_blocks import ChangeLog
-from xapi_async.storage.layers import BLOCK, ZEROS, OwnLayer
+from xapi_async.storage.layers import BLOCK, ZEROS, OwnLayer, is_zeros
 
 if TYPE_CHECKING:
     from xapi_async.storage.disk_folder import DiskFolder
@@ -113,7 +113,7 @@ class Disk:
         assert self._top is not None  # refreshed before
         start = 0
         for place in range(0, len(data), BLOCK):
-            if data[place : place + BLOCK] != ZEROS:
+            if not is_zeros(data[place : place + BLOCK]):
                 continue
             if start < place:
                 self._top.write(offset + start, data[start:place])

@@ -380,10 +380,12 @@ class Storage:
     def __init__(self, default: Driver, by_type: Mapping[str, Driver] | None = None) -> None:
         self._default = default
         self._by_type = dict(by_type or {})
+        self.interpose: Callable[[Driver], Driver] = lambda driver: driver
+        """What stands between callers and a driver, such as what has its calls fail."""
 
     def driver(self, kind: str, *, is_tools: bool = False) -> Driver:
         """The driver for a type of SR. is_tools: it is the SR with the guest tools, which no folder holds."""
-        return self._default if is_tools else self._by_type.get(kind, self._default)
+        return self.interpose(self._default if is_tools else self._by_type.get(kind, self._default))
 
     @property
     def drivers(self) -> tuple[Driver, ...]:

@@ -26,6 +26,12 @@ BLOCK = 64 * 1024
 ZEROS = bytes(BLOCK)
 
 
+def is_zeros(data: memoryview) -> bool:
+    """Whether at most a block of bytes is all zeros."""
+    # A view compares byte by byte, with everybody else waiting; its bytes compare fifty times as fast.
+    return not data or (data[0] == data[-1] == 0 and ZEROS.startswith(bytes(data)))
+
+
 class Layer(Protocol):
     """Blocks of a disk. name: what the index calls it. blocks: those it holds."""
 

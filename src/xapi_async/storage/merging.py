@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from xapi_async.storage.bitmap import Bitmap
 from xapi_async.storage.disk_folder import DiskFolder
-from xapi_async.storage.layers import BLOCK, ZEROS, OwnLayer
+from xapi_async.storage.layers import BLOCK, OwnLayer, is_zeros
 
 _PIECE = 16  # blocks copied at once: 1 MiB
 
@@ -65,7 +65,7 @@ def _copy(folder: DiskFolder, source: OwnLayer, target: OwnLayer, blocks: Bitmap
 def _write(target: OwnLayer, first: int, piece: memoryview) -> None:
     for block in range(first, first + len(piece) // BLOCK):
         part = piece[(block - first) * BLOCK : (block - first + 1) * BLOCK]
-        if part == ZEROS:
+        if is_zeros(part):
             target.write_zeros(block)
         else:
             target.write(block * BLOCK, part)
