@@ -212,7 +212,7 @@ async def test_nothing_is_restarted_while_that_is_held_back(pool: Lab):
     await look_for(pool, watch, 120)
     assert pool.vm(vm).power_state == "Halted"
     await pool.call("pool.ha_prevent_restarts_for", 0)
-    assert pool.services.ha.wake.is_set()
+    assert pool.services.pool.wake.is_set()
     await look_for(pool, watch, 20)
     assert pool.vm(vm).power_state == "Running"
 

@@ -16,10 +16,13 @@ from xapi_async.objects.documents import Keeping, MemoryDocuments
 from xapi_async.objects.store import Store
 from xapi_async.operations.host_states import HostStates
 from xapi_async.operations.notices import Messages
-from xapi_async.operations.pools.ha_state import HaState
+from xapi_async.operations.pools.state import PoolState
 from xapi_async.operations.program_settings import ProgramSettings
 from xapi_async.storage.driver import Storage
 from xapi_async.storage.nbd_listener import NbdListener
+
+Plugin = Callable[[str, str, Mapping[str, str]], Awaitable[str]]
+"""A plugin: takes the host by reference, the function and its arguments, and gives the text it answers."""
 
 
 @dataclass
@@ -43,6 +46,8 @@ class Services:
     """Gives the certificate that the server presents, as PEM; empty where it has none."""
     hosts: HostStates = field(default_factory=HostStates)
     """What is known of hosts while the server runs."""
+    plugins: Mapping[str, Plugin] = field(default_factory=dict)
+    """Plugins of hosts that are part of the server, by name."""
     programs: ProgramSettings = field(default_factory=ProgramSettings)
     """Which programs calls may run."""
     documents: Keeping = field(default_factory=MemoryDocuments)
@@ -51,8 +56,8 @@ class Services:
     """How long calls took, in words, by the call's name."""
     stop: Callable[[], None] = lambda: None
     """Has the server end in an orderly way."""
-    ha: HaState = field(default_factory=HaState)
-    """What high availability remembers."""
+    pool: PoolState = field(default_factory=PoolState)
+    """What is known of the pool while the server runs."""
     waiters: int = 0
     """Calls that wait for operations of others to end."""
     running_schedules: set[str] = field(default_factory=set)

@@ -81,13 +81,13 @@ async def watch_pool(services: Services) -> None:
 
 async def _wait(services: Services) -> None:
     timer = asyncio.ensure_future(services.clock.sleep(LOOK_SECONDS))
-    asked = asyncio.ensure_future(services.ha.wake.wait())
+    asked = asyncio.ensure_future(services.pool.wake.wait())
     try:
         await asyncio.wait((timer, asked), return_when=asyncio.FIRST_COMPLETED)
     finally:
         timer.cancel()
         asked.cancel()
-    services.ha.wake.clear()
+    services.pool.wake.clear()
 
 
 async def look(services: Services, watch: Watch) -> None:
@@ -99,13 +99,13 @@ async def look(services: Services, watch: Watch) -> None:
         return
     reset = await _note_failures(services, watch, base_timeout(services.store))
     now, alive = services.clock.now(), _live_set(services)
-    is_due = services.ha.is_plan_wanted or bool(reset) or now - watch.planned >= PLAN_SECONDS
+    is_due = services.pool.is_plan_wanted or bool(reset) or now - watch.planned >= PLAN_SECONDS
     if is_due or (watch.live is not None and alive != watch.live):
-        services.ha.is_plan_wanted = False
+        services.pool.is_plan_wanted = False
         watch.planned = now
         await recompute_plan(services)
     watch.live = alive
-    if now >= services.ha.restarts_from:
+    if now >= services.pool.restarts_from:
         await restart_protected(services, watch)
         await _restart_best_effort(services, reset)
 

@@ -113,7 +113,7 @@ async def set_ha_host_failures_to_tolerate(ctx: Context, self: str, value: int) 
 
 async def ha_prevent_restarts_for(ctx: Context, seconds: int) -> None:
     """pool.ha_prevent_restarts_for: no VM is restarted by itself for so long; 0 has the monitor look at once."""
-    state = ctx.services.ha
+    state = ctx.services.pool
     state.restarts_from = ctx.services.clock.now() + seconds
     if seconds == 0:
         state.wake.set()
@@ -121,7 +121,7 @@ async def ha_prevent_restarts_for(ctx: Context, seconds: int) -> None:
 
 async def ha_schedule_plan_recomputation(ctx: Context) -> None:
     """pool.ha_schedule_plan_recomputation: the monitor does it when it looks next."""
-    ctx.services.ha.is_plan_wanted = True
+    ctx.services.pool.is_plan_wanted = True
 
 
 HANDLERS: Handlers = {

@@ -5,17 +5,32 @@ from __future__ import annotations
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.pools import (
     certificates,
+    disaster_recovery,
     ha,
     ha_monitor,
     ha_plans,
     licences,
     membership,
     miscellany,
+    patches,
     redo_log,
+    updates,
     wlb,
 )
 
-_MODULES = (ha, ha_plans, membership, licences, certificates, redo_log, wlb, miscellany)
+_MODULES = (
+    ha,
+    ha_plans,
+    membership,
+    licences,
+    certificates,
+    redo_log,
+    wlb,
+    miscellany,
+    updates,
+    patches,
+    disaster_recovery,
+)
 
 HANDLERS: Handlers = {name: handler for module in _MODULES for name, handler in module.HANDLERS.items()}
 
