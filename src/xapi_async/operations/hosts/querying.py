@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -74,8 +75,13 @@ async def get_thread_diagnostics(ctx: Context, host: str) -> str:
 
 
 def _place(task: asyncio.Task[Any]) -> str:
-    frames = task.get_stack(limit=1)
-    return f"{frames[0].f_code.co_qualname}, line {frames[0].f_lineno}" if frames else "about to end"
+    """What a piece of work waits in, from the outside in."""
+    names: list[str] = []
+    work: Any = task.get_coro()
+    while inspect.iscoroutine(work):
+        names.append(work.__qualname__)
+        work = work.cr_await
+    return " > ".join(names) or "about to end"
 
 
 async def get_sm_diagnostics(ctx: Context, host: str) -> str:
