@@ -15,6 +15,7 @@ from xapi_async.transfer.access import Access
 from xapi_async.transfer.disk_services import DiskServices
 from xapi_async.transfer.statistics import handlers as statistics
 from xapi_async.transfer.statistics.recorder import Recorder
+from xapi_async.transfer.xva import exporting, importing
 from xapi_async.wire.routing import Routes
 
 
@@ -31,6 +32,8 @@ def bulk_routes(
     """All handlers beside RPC."""
     return {
         **raw_disks.routes(access, disks),
+        **exporting.routes(access, disks),
+        **importing.routes(access, disks),
         **blobs.routes(access, blob_content),
         **audit_log.routes(access, audit.read),
         **statistics.routes(access, recorder, clock),

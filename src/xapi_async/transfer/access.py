@@ -117,6 +117,7 @@ def redirect(request: web.BaseRequest, address: str | None) -> None:
 
 _PAGES: Mapping[int, type[web.HTTPException]] = {
     400: web.HTTPBadRequest,
+    403: web.HTTPForbidden,
     404: web.HTTPNotFound,
     500: web.HTTPInternalServerError,
 }
