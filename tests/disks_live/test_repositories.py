@@ -251,3 +251,25 @@ def test_the_sr_of_a_fresh_host_looks_like_lvm(lab: DiskLab) -> None:
     assert int(lab.api.SR.get_virtual_allocation(lab.sr)) == total
     assert lab.api.VDI.get_sm_config(vdi)["vdi_type"] == "vhd"
     assert lab.disagreements() == []
+
+
+def test_a_disk_for_copies_of_the_database(lab: DiskLab) -> None:
+    api = lab.api
+    config = {"target": "192.0.2.1", "targetIQN": "iqn.2018-02.example:disks", "SCSIid": "3600c0ffee"}
+    assert refused(api.SR.enable_database_replication, lab.sr) == ["SR_OPERATION_NOT_SUPPORTED", lab.sr]
+    failure = refused(api.SR.probe, lab.host, {"target": "192.0.2.1"}, "lvmoiscsi", {})
+    assert failure[0] == "SR_BACKEND_FAILURE_96"
+    assert "<TargetIQN>" in failure[3]
+    sr = api.SR.create(lab.host, config, "0", "LUN", "", "lvmoiscsi", "", True, {})
+    assert api.SR.get_uuid(sr) in probed(lab, "lvmoiscsi", config)
+    for _ in range(2):
+        api.SR.enable_database_replication(sr)
+        (log,) = api.SR.get_VDIs(sr)
+        (vbd,) = api.VDI.get_VBDs(log)
+        assert api.VBD.get_currently_attached(vbd)
+    record = api.VDI.get_record(log)
+    assert (record["type"], record["metadata_of_pool"], record["metadata_latest"]) == ("metadata", lab.pool, True)
+    assert int(record["virtual_size"]) == 256 * MIB
+    api.SR.disable_database_replication(sr)
+    assert api.SR.get_VDIs(sr) == []
+    assert refused(api.VBD.get_uuid, vbd)[0] == "HANDLE_INVALID"

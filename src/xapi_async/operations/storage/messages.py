@@ -11,6 +11,7 @@ from xapi_async.operations.storage import (
     crashdump,
     lvhd,
     pbd,
+    replication,
     scanning,
     sr,
     sr_rules,
@@ -38,6 +39,7 @@ HANDLERS: Handlers = {
         vbd,
         crashdump,
         lvhd,
+        replication,
     )
     for name, handler in module.HANDLERS.items()
 }

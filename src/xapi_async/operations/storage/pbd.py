@@ -27,6 +27,7 @@ from xapi_async.operations.storage.facts import (
     the_pool,
     vbds_of_vdi,
 )
+from xapi_async.operations.storage.records import stop_writing
 from xapi_async.operations.storage.scanning import bring_in_line
 from xapi_async.operations.storage.secrets import delete_secrets, with_own_secrets
 from xapi_async.operations.storage.sites import driver_of, failures, repository, require_reachable, serving_pbd
@@ -158,10 +159,10 @@ def _require_unused(reader: Reader, host: str, sr: SR) -> None:
 
 
 def _drop_metadata(tx: Transaction, sr: str) -> None:
-    """Note that copies of pool databases in an SR are no longer the latest that can be read."""
+    """Copies of pool databases in an SR are written no more, and no longer the latest that can be read."""
     for vdi in live(tx, VDI, tx.get(SR, sr).VDIs):
-        if vdi.type == "metadata" and vdi.metadata_latest:
-            tx.set(vdi, metadata_latest=False)
+        if vdi.type == "metadata":
+            stop_writing(tx, vdi)
 
 
 HANDLERS: Handlers = {

@@ -94,6 +94,17 @@ def delete_vbd(tx: Transaction, vbd: VBD) -> None:
     tx.delete(vbd)
 
 
+def stop_writing(tx: Transaction, log: VDI) -> None:
+    """Take a disk for copies of the pool's database from the control domain that writes it."""
+    for vbd in list(live(tx, VBD, log.VBDs)):
+        owner = tx.find(VM, vbd.VM)
+        if owner is not None and owner.is_control_domain:
+            delete_vbd(tx, vbd)
+    if log.metadata_latest:
+        tx.set(log, metadata_latest=False)
+    refresh(tx, vdi_rules.RULES, log.ref)
+
+
 def _shown(reader: Reader, sr: str, state: DiskState) -> dict[str, Any]:
     """The fields that follow what the backend says."""
     return {
