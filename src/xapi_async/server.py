@@ -19,6 +19,7 @@ from xapi_async.config import Config, load
 from xapi_async.datamodel.classes import VM, Host, Pool
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.disks import FILE_TYPES, chosen_kind, make_storage
+from xapi_async.faults import PLUGIN, failing, interposing, simulator_plugin
 from xapi_async.hypervisor.settings import SimulatorSettings
 from xapi_async.hypervisor.simulated import SimulatedHypervisor
 from xapi_async.inventory.pool import populate
@@ -144,11 +145,13 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             clock,
             stack,
         )
+        simulator = SimulatedHypervisor(clock, config.section(SimulatorSettings))
+        storage.interpose = interposing(simulator.faults)
         services = Services(
             store=database.store,
             clock=clock,
             rng=rng,
-            hypervisor=SimulatedHypervisor(clock, config.section(SimulatorSettings)),
+            hypervisor=simulator,
             storage=storage,
             network=SimulatedNetwork(config.section(NetworkSettings), clock),
             messages=messages,
@@ -162,7 +165,7 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             await settle_storage(services, (*FILE_TYPES, "iso"))
         await recover(services)
         blobs = blob_files(settings.database, services.store, clock, stack)
-        core = _core(config, database, services, access, messages, blobs)
+        core = _core(config, database, services, simulator, access, messages, blobs)
         if files is not None:
             core.background += (files.run,)
         stack.push_async_callback(core.dispatcher.stop)
@@ -182,9 +185,17 @@ async def _fill(config: Config, store: Store, clock: SystemClock, rng: random.Ra
 
 
 def _core(
-    config: Config, database: Database, services: Services, access: Access, messages: Messages, blobs: BlobFiles
+    config: Config,
+    database: Database,
+    services: Services,
+    simulator: SimulatedHypervisor,
+    access: Access,
+    messages: Messages,
+    blobs: BlobFiles,
 ) -> Core:
     store, clock = services.store, services.clock
+    if config.section(SimulatorSettings).plugin:
+        services.plugins = {PLUGIN: simulator_plugin(services, simulator)}
     audit = AuditLog(store, clock, config.section(AuditSettings))
     tasks = Tasks(store, clock, config.section(TaskSettings), xmlrpc.value_encoder(), lambda: _master(store))
     services.own_task = tasks.own
@@ -197,7 +208,7 @@ def _core(
         access.sessions,
         tasks,
         {
-            **operations.handlers(),
+            **failing(operations.handlers(), simulator.faults),
             **access.handlers(messages),
             **tasks.handlers(),
             **events.handlers(),

@@ -58,4 +58,11 @@ class SimulatorSettings:
             "error with its parameters, and how likely it is (always, if not given)."
         },
     )
+    plugin: bool = field(
+        default=True,
+        metadata={
+            "doc": "Whether administrators of the pool can have things go wrong while the server runs, by "
+            "host.call_plugin with the plugin 'simulator'."
+        },
+    )
     seed: int = field(default=1, metadata={"doc": "Where randomness starts, so that runs can be repeated."})

@@ -66,7 +66,7 @@ class SimulatedHypervisor:
         self._logs: dict[str, deque[str]] = {}
         self._happened: asyncio.Queue[DomainEvent] = asyncio.Queue()
         self._plans: asyncio.Queue[tuple[float, Callable[[], None]]] = asyncio.Queue()
-        self.faults = Faults(self._rng, map(parse, self._settings.faults))
+        self.faults = Faults(self._rng, clock, map(parse, self._settings.faults))
 
     # What goes on without being asked
 
@@ -132,11 +132,11 @@ class SimulatedHypervisor:
 
     async def stop_host(self, host: str) -> None:
         self._require_alive(host)
-        self.faults.strike("stop_host", "", host)
+        await self.faults.strike("stop_host", "", host)
         self.kill_host(host)
 
     async def start_host(self, host: str) -> None:
-        self.faults.strike("start_host", "", host)
+        await self.faults.strike("start_host", "", host)
         if host not in self._dead:
             return
         await self._spend(self._settings.host_boot_seconds, unobserved)
@@ -169,36 +169,36 @@ class SimulatedHypervisor:
     # The life of a domain
 
     async def start(self, config: DomainConfig, progress: Progress = unobserved) -> Domain:
-        self._begin("start", config.vm, config.host)
+        await self._begin("start", config.vm, config.host)
         await self._spend(self._settings.build_seconds, progress, self._settings.storage_slowness)
         return self._build(config, self._clock.now())
 
     async def pause(self, vm: str) -> None:
-        self._begin("pause", vm)
+        await self._begin("pause", vm)
         guest = self._in_state(vm, "Running")
         guest.domain = replace(guest.domain, is_paused=True)
 
     async def unpause(self, vm: str) -> None:
-        self._begin("unpause", vm)
+        await self._begin("unpause", vm)
         guest = self._in_state(vm, "Paused")
         guest.domain = replace(guest.domain, is_paused=False)
         if not guest.is_booted:
             self._boot(guest)
 
     async def shut_down(self, vm: str, patience: float, progress: Progress = unobserved) -> None:
-        self._begin("shut_down", vm)
+        await self._begin("shut_down", vm)
         guest = self._in_state(vm, "Running")
         await self._end_politely(guest, patience, progress)
         self._remove(guest)
 
     async def destroy(self, vm: str) -> None:
-        self._begin("destroy", vm)
+        await self._begin("destroy", vm)
         self._guests.pop(vm, None)
 
     async def reboot(
         self, vm: str, config: DomainConfig, patience: float | None, progress: Progress = unobserved
     ) -> Domain:
-        self._begin("reboot", vm)
+        await self._begin("reboot", vm)
         guest = self._guest(vm)
         if patience is not None:
             self._in_state(vm, "Running")
@@ -210,7 +210,7 @@ class SimulatedHypervisor:
         return replace(domain, is_paused=False)
 
     async def suspend(self, vm: str, progress: Progress = unobserved) -> str:
-        self._begin("suspend", vm)
+        await self._begin("suspend", vm)
         guest = self._in_state(vm, "Running")
         await self._spend(self._settings.suspend_seconds, progress, self._settings.storage_slowness)
         self._in_state(vm, "Running")
@@ -218,7 +218,7 @@ class SimulatedHypervisor:
         return f"{guest.domain.started}"
 
     async def resume(self, config: DomainConfig, saved: str, progress: Progress = unobserved) -> Domain:
-        self._begin("resume", config.vm, config.host)
+        await self._begin("resume", config.vm, config.host)
         try:
             started = float(saved)
         except ValueError:
@@ -230,7 +230,7 @@ class SimulatedHypervisor:
         return domain
 
     async def migrate(self, vm: str, host: str, progress: Progress = unobserved) -> Domain:
-        self._begin("migrate", vm)
+        await self._begin("migrate", vm)
         guest = self._in_state(vm, "Running")
         self._require_alive(host)
         await self._spend(self._settings.migrate_seconds, progress)
@@ -245,7 +245,7 @@ class SimulatedHypervisor:
     # Its parts
 
     async def plug(self, vm: str, device: Device) -> None:
-        self._begin("plug", vm)
+        await self._begin("plug", vm)
         guest = self._guest(vm)
         await self._spend(self._settings.plug_seconds, unobserved)
         others = tuple(other for other in guest.domain.config.devices if other.key != device.key)
@@ -255,7 +255,7 @@ class SimulatedHypervisor:
 
     async def unplug(self, vm: str, key: str, *, force: bool = False) -> None:
         try:
-            self._begin("unplug", vm)
+            await self._begin("unplug", vm)
         except ApiError as error:
             if error.code == "DEVICE_DETACH_REJECTED" and force:
                 return self._drop_device(vm, key)
@@ -274,24 +274,24 @@ class SimulatedHypervisor:
             self._report(guest)
 
     async def set_memory(self, vm: str, target: int) -> None:
-        self._begin("set_memory", vm)
+        await self._begin("set_memory", vm)
         guest = self._guest(vm)
         self._configure(vm, memory=target)
         self._plan(self._settings.balloon_seconds.sample(self._rng), lambda: self._balloon(guest, target))
 
     async def set_vcpus(self, vm: str, number: int) -> None:
-        self._begin("set_vcpus", vm)
+        await self._begin("set_vcpus", vm)
         self._configure(vm, vcpus=number)
 
     async def set_shadow(self, vm: str, multiplier: float) -> None:
-        self._begin("set_shadow", vm)
+        await self._begin("set_shadow", vm)
         self._configure(vm, shadow_multiplier=multiplier)
 
     async def set_data(self, vm: str, data: Mapping[str, str]) -> None:
         self._guest(vm)  # guests here look at none of it
 
     async def ask_agent(self, vm: str, function: str, args: Mapping[str, str]) -> str:
-        self._begin("ask_agent", vm)
+        await self._begin("ask_agent", vm)
         guest = self._in_state(vm, "Running")
         await self._spend(self._settings.agent_seconds, unobserved)
         if not (guest.kind.has_agent and guest.is_booted):
@@ -300,11 +300,12 @@ class SimulatedHypervisor:
 
     # Helpers
 
-    def _begin(self, operation: str, vm: str, host: str = "") -> None:
+    async def _begin(self, operation: str, vm: str, host: str = "") -> None:
         guest = self._guests.get(vm)
         host = host or (guest.domain.config.host if guest else "")
         self._require_alive(host)
-        self.faults.strike(operation, vm, host)
+        await self.faults.strike(operation, vm, host)
+        self._require_alive(host)  # a fault may have taken its time
 
     def _require_alive(self, host: str) -> None:
         if host in self._dead:
