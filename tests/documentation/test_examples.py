@@ -21,6 +21,8 @@ URL, TLS_URL = "http://127.0.0.1:8080", "https://127.0.0.1:8443"
 ELSEWHERE = {"--listen", "--tls-listen", "--database", "--ready-file"}
 """Flags of places, which are others in a test."""
 
+CHEAP_PASSWORDS = {"XAPI_ACCESS_HASH_MEMORY_KIB": "1024", "XAPI_ACCESS_HASH_PASSES": "1"}
+
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 with_programs = pytest.mark.parametrize(
     "page",
@@ -62,7 +64,7 @@ def _surroundings(page: Path, folder: Path) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def _server(folder: Path, variables: dict[str, str]) -> Iterator[LiveServer]:
-    server = LiveServer(folder, environment=variables)
+    server = LiveServer(folder, environment={**CHEAP_PASSWORDS, **variables})
     try:
         yield server
     finally:
