@@ -250,8 +250,13 @@ def _options(settings: WireSettings) -> dict[str, Any]:
         "max_field_size": settings.header_bytes,
         "access_log": None,
         "auto_decompress": False,
+        "lingering_time": _LINGERING_SECONDS,
         "logger": log,
     }
+
+
+_LINGERING_SECONDS = 2.0
+"""How long a body that nobody wants is read and dropped, so that the client gets to see why; a stop waits for it."""
 
 
 _bug_numbers = itertools.count(1)
