@@ -6,18 +6,24 @@ import itertools
 
 import pytest
 
+from xapi_async.datamodel.classes.bond import Bond
 from xapi_async.datamodel.classes.console import Console
+from xapi_async.datamodel.classes.gpu_group import GPUGroup
 from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.network import Network
+from xapi_async.datamodel.classes.pgpu import PGPU
+from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.pusb import PUSB
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.usb_group import USBGroup
 from xapi_async.datamodel.classes.vbd import VBD
 from xapi_async.datamodel.classes.vdi import VDI
+from xapi_async.datamodel.classes.vgpu_type import VGPUType
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vusb import VUSB
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.operations.collector import NEEDS
+from xapi_async.operations.collector import DELETERS, NEEDS, tidy_now
 from xapi_async.operations.devices import placement
 from xapi_async.operations.devices.console import delete_consoles, protocols_of, set_consoles
 from xapi_async.operations.devices.vusb import OPERATIONS, check, delete_vusbs, refresh_vusbs
@@ -188,6 +194,23 @@ async def test_orphans_are_collected(rack):
         (VUSB, await rack.put(VUSB, VM=vm, USB_group="gone")),
     ]
     kept = await rack.put(VUSB, VM=vm, USB_group=await rack.put(USBGroup))
-    await collect(rack.services, NEEDS, {})
+    await collect(rack.services, NEEDS, DELETERS)
     assert all(rack.store.find(cls, ref) is None for cls, ref in orphans)
     assert rack.store.find(VUSB, kept) is not None
+
+
+async def test_a_host_that_is_gone_takes_its_cards_and_interfaces_along(rack):
+    bond_on = await rack.put(Network)
+    master = await rack.put(PIF, host=rack.hosts[0], network=bond_on, device="bond0")
+    bond = await rack.put(Bond, master=master)
+    async with rack.store.transaction() as tx:
+        for host in rack.hosts:
+            tx.delete(tx.get(Host, host))
+    await collect(rack.services, NEEDS, DELETERS)
+    await tidy_now(rack.services)
+    assert all(rack.store.find(PGPU, card) is None for card in rack.cards)
+    group = rack.store.get(GPUGroup, rack.group)
+    assert (group.supported_VGPU_types, group.enabled_VGPU_types) == ((), ())
+    assert not list(rack.store.all(VGPUType))
+    assert rack.store.find(PIF, master) is None
+    assert rack.store.find(Bond, bond) is None
