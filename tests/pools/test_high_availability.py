@@ -272,3 +272,31 @@ async def test_what_would_break_the_plan_is_refused(pool: Lab):
     assert pool.vm(other).power_state == "Halted"
     await pool.set(shown(pool), ha_allow_overcommit=True)
     await pool.call("VM.start_on", other, pool.slave, False, False)
+
+
+async def test_a_host_that_comes_back_counts_again(pool: Lab):
+    names, watch = messages(pool), Watch()
+    await enable(pool)
+    (statefile,) = shown(pool).ha_statefiles
+    await fail(pool, pool.slave)
+    await look_for(pool, watch, 100)
+    master, slave = pool.get(Host, pool.master), pool.get(Host, pool.slave)
+    assert (slave.ha_statefiles, slave.ha_network_peers) == ((), ())
+    assert (master.ha_statefiles, master.ha_network_peers) == ((statefile,), (master.uuid,))
+    pool.services.hypervisor.revive_host(slave.uuid)  # type: ignore[attr-defined]
+    await look_for(pool, watch, 40)
+    assert pool.get(HostMetrics, slave.metrics).live
+    assert pool.get(Host, pool.slave).ha_statefiles == (statefile,)
+    assert len(pool.get(Host, pool.master).ha_network_peers) == 2
+    assert names.count("HA_HOST_WAS_FENCED") == 1
+
+
+async def test_another_host_takes_over_from_a_failed_master(pool: Lab):
+    names, watch = messages(pool), Watch()
+    vm = await protected_vm(pool, "protected", pool.master)
+    await enable(pool)
+    await fail(pool, pool.master)
+    await look_for(pool, watch, 100)
+    assert shown(pool).master == pool.slave
+    assert names.count("POOL_MASTER_TRANSITION") == 1
+    assert pool.vm(vm).resident_on == pool.slave

@@ -13,19 +13,20 @@ from typing import Any
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.host_metrics import HostMetrics
+from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.clock import api_time
 from xapi_async.operations.context import Background, Services
+from xapi_async.operations.hosts.availability import settle_pool
 from xapi_async.operations.hosts.rules import RULES as HOST_RULES
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.own_work import own_context
 from xapi_async.operations.pools.facts import post
 from xapi_async.operations.pools.ha import base_timeout
-from xapi_async.operations.pools.ha_plans import compute_restarts
-from xapi_async.operations.pools.plan_fields import recompute_plan
-from xapi_async.operations.pools.planning import is_protected
+from xapi_async.operations.pools.plan_fields import note_overcommitted, recompute_plan
+from xapi_async.operations.pools.planning import is_protected, situation
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.features import find_pool
 from xapi_async.operations.vm.hosts import is_host_live
@@ -44,6 +45,9 @@ RETRY_SECONDS = 120.0
 """How long a VM that could not be restarted is left alone."""
 
 BEST_EFFORT = "best-effort"
+RECOVERED = 4
+"""The priority of messages about what went wrong and is over."""
+
 DATA_LOST = 2
 """The priority of messages about VMs that are down though they should not be."""
 
@@ -57,7 +61,8 @@ class Watch:
     """What the monitor remembers between two looks.
 
     silent: since when each host has not been heard of. live: the hosts last known to count. planned: when the
-    plan was last computed. tried: when each VM was last tried. complained: VMs whose failure was told of.
+    plan was last computed. tried: when each VM was last tried. complained: VMs whose failure was told of. fenced:
+    hosts that failed and have not come back.
     """
 
     silent: dict[str, float] = field(default_factory=dict)
@@ -65,6 +70,7 @@ class Watch:
     planned: float = 0.0
     tried: dict[str, float] = field(default_factory=dict)
     complained: set[str] = field(default_factory=set)
+    fenced: set[str] = field(default_factory=set)
 
 
 async def watch_pool(services: Services) -> None:
@@ -124,29 +130,69 @@ async def _note_failures(services: Services, watch: Watch, patience: float) -> l
     for host in list(services.store.all(Host)):
         if services.hypervisor.is_alive(host.uuid):
             watch.silent.pop(host.ref, None)
-            await _set_live(services, host, True)
+            await _take_back(services, watch, host)
         elif now - watch.silent.setdefault(host.ref, now) >= patience:
-            reset += await _give_up(services, host)
+            reset += await _give_up(services, watch, host)
+    await _show_members(services)
     return reset
 
 
-async def _give_up(services: Services, host: Host) -> list[str]:
+async def _take_back(services: Services, watch: Watch, host: Host) -> None:
+    await _set_live(services, host, True)
+    if host.ref in watch.fenced:
+        watch.fenced.discard(host.ref)
+        body = f"Host {host.name_label} has rebooted after it was cut off from the others"
+        await post(services, "HA_HOST_WAS_FENCED", "Host", host.uuid, body, RECOVERED)
+
+
+async def _give_up(services: Services, watch: Watch, host: Host) -> list[str]:
     """Take a host as failed: its guests are halted. Nothing for one that is known to have failed."""
     guests = [services.store.get(VM, ref) for ref in host.resident_VMs]
     down = [vm.ref for vm in guests if vm.power_state not in _STOPPED and not vm.is_control_domain]
-    was_live = is_host_live(services.store, host)
-    if not was_live and not down:
+    if not is_host_live(services.store, host) and not down:
         return []
     if "shutdown" not in host.current_operations.values():
+        watch.fenced.add(host.ref)
         body = f"Host {host.name_label} has failed and was taken out of the pool's live set"
         await post(services, "HA_HOST_FAILED", "Host", host.uuid, body)
     await _set_live(services, host, False)
+    await _replace_master(services, host)
     async with services.store.transaction() as tx:
         for ref in down:
             states.force_reset(tx, ref, "Halted")
     for ref in down:
         await give_back(services, ref, host.ref)
     return down
+
+
+async def _replace_master(services: Services, failed: Host) -> None:
+    """Where the master failed, have another host take over, if one is left."""
+    store = services.store
+    pool = find_pool(store)
+    if pool is None or pool.master != failed.ref:
+        return
+    left = [host for host in store.all(Host) if is_host_live(store, host) and services.hypervisor.is_alive(host.uuid)]
+    if not left:
+        return
+    chosen = min(left, key=lambda host: host.uuid)
+    async with store.transaction() as tx:
+        tx.set(tx.get(Pool, pool.ref), master=chosen.ref)
+        settle_pool(tx)
+    body = f"Host {chosen.name_label} has become the master"
+    await post(services, "POOL_MASTER_TRANSITION", "Host", chosen.uuid, body, RECOVERED)
+
+
+async def _show_members(services: Services) -> None:
+    """Have each host show whom it sees, and whether it sees the statefile: one that failed sees nothing."""
+    pool = find_pool(services.store)
+    hosts = list(services.store.all(Host))
+    live = [host for host in hosts if is_host_live(services.store, host)]
+    peers = tuple(host.uuid for host in live)
+    async with services.store.transaction() as tx:
+        for host in hosts:
+            wanted = (pool.ha_statefiles, peers) if pool is not None and host in live else ((), ())
+            if (host.ha_statefiles, host.ha_network_peers) != wanted:
+                tx.set(tx.get(Host, host.ref), ha_statefiles=wanted[0], ha_network_peers=wanted[1])
 
 
 async def _set_live(services: Services, host: Host, value: bool) -> None:
@@ -175,11 +221,10 @@ async def restart_protected(services: Services, watch: Watch) -> None:
     ]
     if not due:
         return
-    plan = compute_restarts(store, due, frozenset())
-    is_complete = all("host" in where for where in plan.values())
+    plan = situation(store)
     for vm in sorted(due, key=lambda vm: vm.order if vm.order >= 0 else float("inf")):
         watch.tried[vm.ref] = now
-        host = plan[vm.ref]["host"] if is_complete else None
+        host = plan.starts.get(vm.ref) if plan.is_placed else None
         if not await _start(services, vm.ref, host) and not await _start(services, vm.ref, None):
             await _complain(services, watch, vm)
         else:
@@ -200,6 +245,7 @@ async def _start(services: Services, vm: str, host: str | None) -> bool:
             log.info("VM %s could not be restarted: %s", vm, error.description)
             if error.code != "HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN":
                 return False
+            await note_overcommitted(services)
             await recompute_plan(services)
     return False
 

@@ -26,12 +26,16 @@ async def recompute_plan(services: Services) -> None:
             _put(tx, pool, ha_overcommitted=False, ha_plan_exists_for=tolerated)
         else:
             most = most_failures(found)
-            notices = _lower(tx, pool, most)
-            if not pool.ha_overcommitted:
-                tx.set(pool, ha_overcommitted=True)
-                body = f"There is no plan any more for {tolerated} failing hosts, as it was asked for"
-                notices.append((OVERCOMMITTED, body))
+            notices = [*_lower(tx, pool, most), *_overcommit(tx, pool)]
         uuid = pool.uuid
+    await _tell(services, uuid, notices)
+
+
+async def note_overcommitted(services: Services) -> None:
+    """Show that protected VMs need more than there is, as one of them could not be started."""
+    async with services.store.transaction() as tx:
+        pool = tx.get(Pool, the_pool(tx.view).ref)
+        notices, uuid = _overcommit(tx, pool), pool.uuid
     await _tell(services, uuid, notices)
 
 
@@ -46,6 +50,14 @@ async def show_most(services: Services) -> int:
         notices, uuid = _lower(tx, pool, most), pool.uuid
     await _tell(services, uuid, notices)
     return most
+
+
+def _overcommit(tx: Transaction, pool: Pool) -> Notices:
+    if pool.ha_overcommitted:
+        return []
+    tx.set(pool, ha_overcommitted=True)
+    wanted = pool.ha_host_failures_to_tolerate
+    return [(OVERCOMMITTED, f"There is no plan any more for {wanted} failing hosts, as it was asked for")]
 
 
 def _lower(tx: Transaction, pool: Pool, most: int) -> Notices:

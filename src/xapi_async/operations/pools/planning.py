@@ -70,7 +70,7 @@ class Situation:
 
     hosts: how many there are, dead ones included. free: bytes left on those that count. agile: the protected VMs
     that can run anywhere, by the host they are on. has_fixed: whether others are protected. is_placed: whether
-    every protected VM is on a host, or could be started now.
+    every protected VM is on a host, or could be started now. starts: where those would be started that are not.
     """
 
     hosts: int
@@ -78,6 +78,7 @@ class Situation:
     agile: Mapping[str, tuple[Guest, ...]]
     has_fixed: bool
     is_placed: bool
+    starts: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_protected(vm: VM) -> bool:
@@ -94,25 +95,30 @@ def situation(reader: Reader, supposing: Supposing = NOTHING) -> Situation:
     free = _free(reader, [host for host in hosts if _counts(reader, host, supposing)], supposing)
     agile: dict[str, list[Guest]] = {host: [] for host in free}
     homeless: list[Guest] = []
-    has_fixed, is_placed = False, True
+    starts: dict[str, str] = {}
+    down, has_fixed = 0, False
     for vm in _protected(reader, supposing):
         guest = Guest(vm.ref, needed_to_start(vm, vm.memory_static_max))
-        where = _place(vm, supposing)
-        if agility_error(reader, vm) is None:
-            agile[where].append(guest) if where in free else homeless.append(guest)
+        where, is_agile = _place(vm, supposing), agility_error(reader, vm) is None
+        has_fixed |= not is_agile
+        if where in free:
+            if is_agile:
+                agile[where].append(guest)
             continue
-        has_fixed = True
-        if where not in free:
-            is_placed = _start_fixed(reader, vm, guest, hosts, free) and is_placed
+        down += 1
+        if is_agile:
+            homeless.append(guest)
+        elif (host := _boots_on(reader, vm, guest, hosts, free)) is not None:
+            starts[vm.ref] = host
+            free[host] -= guest.size
     packed = pack(homeless, free)
     for guest in homeless:
-        host = packed.get(guest.vm)
-        if host is None:
-            is_placed = False
-        else:
-            agile[host].append(guest)
-            free[host] -= guest.size
-    return Situation(len(hosts), free, {host: tuple(guests) for host, guests in agile.items()}, has_fixed, is_placed)
+        if guest.vm in packed:
+            agile[packed[guest.vm]].append(guest)
+            free[packed[guest.vm]] -= guest.size
+    starts |= packed
+    placed = {host: tuple(guests) for host, guests in agile.items()}
+    return Situation(len(hosts), free, placed, has_fixed, len(starts) == down, starts)
 
 
 def _counts(reader: Reader, host: Host, supposing: Supposing) -> bool:
@@ -142,13 +148,12 @@ def _place(vm: VM, supposing: Supposing) -> str:
     return vm.resident_on if vm.resident_on != NULL_REF else vm.scheduled_to_be_resident_on
 
 
-def _start_fixed(reader: Reader, vm: VM, guest: Guest, hosts: Sequence[Host], free: dict[str, int]) -> bool:
-    """Start a VM in thought on the first host that it can boot on; whether there is one."""
+def _boots_on(reader: Reader, vm: VM, guest: Guest, hosts: Sequence[Host], free: Mapping[str, int]) -> str | None:
+    """The first host that a VM can boot on, if there is one."""
     for host in hosts:
         if boot_error(Boot(reader, vm, host), with_memory=False) is None and free.get(host.ref, 0) >= guest.size:
-            free[host.ref] -= guest.size
-            return True
-    return False
+            return host.ref
+    return None
 
 
 # Computing
