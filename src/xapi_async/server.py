@@ -42,6 +42,7 @@ from xapi_async.rpc.access import Access, open_access
 from xapi_async.rpc.audit import AuditLog
 from xapi_async.rpc.authentication.ldap_settings import LdapSettings
 from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST
+from xapi_async.rpc.copies import Copies
 from xapi_async.rpc.dispatcher import Dispatcher
 from xapi_async.rpc.event_queue import EventQueue
 from xapi_async.rpc.events import Events, EventSettings
@@ -51,6 +52,7 @@ from xapi_async.settings import ServerSettings
 from xapi_async.storage.nbd import NbdSettings
 from xapi_async.storage.nominal_settings import NominalSettings
 from xapi_async.storage.places import FileSettings
+from xapi_async.transfer import recovering
 from xapi_async.transfer.nbd_exports import DiskExports
 from xapi_async.transfer.pool_disks import pool_disks
 from xapi_async.transfer.statistics.recorder import Recorder
@@ -203,12 +205,13 @@ def _core(
     event_settings: EventSettings = config.section(EventSettings)
     events = Events(store, messages, access.sessions, event_settings)
     queue = EventQueue(store, messages, clock, access.sessions, event_settings)
+    handlers = {**operations.handlers(), **recovering.HANDLERS}
     dispatcher = Dispatcher(
         services,
         access.sessions,
         tasks,
         {
-            **failing(operations.handlers(), simulator.faults),
+            **failing(handlers, simulator.faults),
             **access.handlers(messages),
             **tasks.handlers(),
             **events.handlers(),
@@ -219,6 +222,8 @@ def _core(
         audit=audit,
         result_types={"event.from": EVENT_BATCH, "event.next": EVENT_LIST},
     )
+    services.caller_of = access.sessions.caller
+    services.open_copy = Copies(services, access.sessions, dispatcher, handlers).open
     services.timings = dispatcher.stats.summaries
     recorder = Recorder(services, config.section(StatisticsSettings))
     background: list[Work] = [access.run, tasks.run, queue.run, messages.run, audit.run, services.hypervisor.run]

@@ -11,7 +11,17 @@ from typing import Any, cast
 
 from xapi_async.objects.entity import Entity, Late, put_off
 from xapi_async.objects.store import Store
-from xapi_async.operations import blob, collector, networking, secret, subject, vm_appliance, vmss, vmss_running
+from xapi_async.operations import (
+    blob,
+    collector,
+    database_copies,
+    networking,
+    secret,
+    subject,
+    vm_appliance,
+    vmss,
+    vmss_running,
+)
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.devices import messages as devices
 from xapi_async.operations.devices.vusb import RULES as VUSB_RULES
@@ -37,6 +47,7 @@ def handlers() -> Handlers:
         **vms.HANDLERS,
         **blob.HANDLERS,
         **secret.HANDLERS,
+        **database_copies.HANDLERS,
         **subject.HANDLERS,
         **vm_copies.HANDLERS,
         **hosts.HANDLERS,

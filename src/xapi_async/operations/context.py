@@ -60,6 +60,12 @@ class Services:
     """What is known of the pool while the server runs."""
     waiters: int = 0
     """Calls that wait for operations of others to end."""
+    open_copy: Callable[[Store], Awaitable[str]] | None = None
+    """Makes a session that sees a store with a copy of a database; gives its reference."""
+    caller_of: Callable[[str], Caller] | None = None
+    """The caller behind a session. Raises SESSION_INVALID [session]."""
+    home: Services | None = None
+    """For a session that sees a copy of a database: what this pool's own calls share."""
     running_schedules: set[str] = field(default_factory=set)
     """The snapshot schedules that are being run now."""
 

@@ -16,7 +16,7 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.marking import marked
-from xapi_async.operations.vm.miscellany import missing_srs
+from xapi_async.operations.vm.miscellany import here_of, missing_srs
 from xapi_async.operations.vm.rules import refresh
 from xapi_async.operations.vm_appliance_rules import RULES, members_of, refresh_appliance
 
@@ -112,14 +112,14 @@ def _by_order(ctx: Context, vms: list[str], *, is_ascending: bool) -> list[list[
 async def assert_can_be_recovered(ctx: Context, self: str, session_to: str) -> None:
     """VM_appliance.assert_can_be_recovered. Raises VM_REQUIRES_SR [VM, SR]."""
     for vm in members_of(ctx.store, ctx.store.get(VMAppliance, self)):
-        for sr in missing_srs(ctx.store, vm):
+        for sr in missing_srs(ctx.store, vm, here_of(ctx)):
             raise ApiError("VM_REQUIRES_SR", vm.ref, sr)
 
 
 async def get_SRs_required_for_recovery(ctx: Context, self: str, session_to: str) -> tuple[str, ...]:  # noqa: N802
     """VM_appliance.get_SRs_required_for_recovery: what its VMs need and what is not there, each once."""
     members = members_of(ctx.store, ctx.store.get(VMAppliance, self))
-    return tuple(dict.fromkeys(sr for vm in members for sr in missing_srs(ctx.store, vm)))
+    return tuple(dict.fromkeys(sr for vm in members for sr in missing_srs(ctx.store, vm, here_of(ctx))))
 
 
 HANDLERS: Handlers = {

@@ -80,6 +80,7 @@ class Dispatcher:
         self._result_types = result_types or {}
         self._entries = {entry.name: entry for entry in entries(services.store, handlers, readers or {}, waits or {})}
         self._table = _table(self._entries, self)
+        self._tables: dict[str, Mapping[str, Callable[[Call], Outcome | Awaitable[Outcome]]]] = {}
         self._names = tuple(self._entries)
         self.stats = CallStats()
         self._background: set[asyncio.Task[None]] = set()
@@ -103,7 +104,7 @@ class Dispatcher:
         try:
             if not call.text_checked:
                 convert.check_text(call.params)
-            answer = self._table.get(call.method)
+            answer = (self._table_of(call) if self._tables else self._table).get(call.method)
             if answer is None:
                 return self._unlisted(call)
             return answer(call)
@@ -135,6 +136,19 @@ class Dispatcher:
     def _known(self, method: str) -> str:
         """The name of a method where it has one: clients may send any text, of any length."""
         return method if method in self._table else UNKNOWN
+
+    def answer_otherwise(self, session: str, entries: Mapping[str, Entry]) -> Callable[[], None]:
+        """Have these entries answer the calls of a session, where they have the name; gives the way to stop that."""
+        self._tables[session] = {**self._table, **_table(entries, self)}
+
+        def stop() -> None:
+            self._tables.pop(session, None)
+
+        return stop
+
+    def _table_of(self, call: Call) -> Mapping[str, Callable[[Call], Outcome | Awaitable[Outcome]]]:
+        session = call.params[0] if call.params else None
+        return self._tables.get(session, self._table) if type(session) is str else self._table
 
     def entries(self) -> Iterator[Entry]:
         """Everything that can be called, by its dotted name."""

@@ -13,7 +13,7 @@ from xapi_async.objects.clock import Clock, api_time, from_api_time
 from xapi_async.objects.store import Store
 from xapi_async.operations.directory import Directory, DirectoryError, UnknownError, is_suspended
 from xapi_async.rpc.authentication.external import External
-from xapi_async.rpc.login import matching_subjects
+from xapi_async.rpc.login import READ_ONLY_SID, matching_subjects
 from xapi_async.rpc.sessions import Sessions
 from xapi_async.rpc.settings import AccessSettings
 
@@ -57,7 +57,7 @@ class Expiry:
 
     async def revalidate(self) -> None:
         """Ask the directory about users whose last check is old; end the sessions whose user may no longer log in."""
-        users = [session for session in self._store.all(Session) if not session.is_local_superuser]
+        users = [session for session in self._store.all(Session) if _is_of_user(session)]
         if not self._external.is_enabled:
             await self._sessions.end(session.ref for session in users)
             return
@@ -118,6 +118,10 @@ class Expiry:
                 await make_pass()
             except Exception:
                 log.exception("a pass over the sessions failed")
+
+
+def _is_of_user(session: Session) -> bool:
+    return not session.is_local_superuser and session.auth_user_sid != READ_ONLY_SID
 
 
 def surplus(

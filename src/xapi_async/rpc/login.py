@@ -21,6 +21,9 @@ from xapi_async.rpc.settings import AccessSettings
 
 log = logging.getLogger(__name__)
 
+READ_ONLY_SID = "readonly-sid"
+"""What sessions that see copies of databases have for the identifier of a user; no directory knows it."""
+
 LOGIN = "session.login_with_password"
 _REFUSED = "Authentication failure"
 

@@ -50,27 +50,35 @@ async def set_suspend_VDI(ctx: Context, self: str, value: str) -> None:  # noqa:
 
 async def assert_can_be_recovered(ctx: Context, self: str, session_to: str) -> None:
     """VM.assert_can_be_recovered. Raises VM_REQUIRES_SR [VM, SR]."""
-    for sr in missing_srs(ctx.store, ctx.store.get(VM, self)):
+    for sr in missing_srs(ctx.store, ctx.store.get(VM, self), here_of(ctx)):
         raise ApiError("VM_REQUIRES_SR", self, sr)
 
 
 async def get_SRs_required_for_recovery(ctx: Context, self: str, session_to: str) -> tuple[str, ...]:  # noqa: N802
     """VM.get_SRs_required_for_recovery: those that the VM needs and that are not there."""
-    return tuple(missing_srs(ctx.store, ctx.store.get(VM, self)))
+    return tuple(missing_srs(ctx.store, ctx.store.get(VM, self), here_of(ctx)))
 
 
-def missing_srs(reader: Reader, vm: VM) -> list[str]:
-    """Storage of a VM's disks that no host of the pool has plugged in."""
+def here_of(ctx: Context) -> Reader:
+    """The pool's own database, also for a session that sees a copy of another."""
+    return (ctx.services.home or ctx.services).store
+
+
+def missing_srs(reader: Reader, vm: VM, here: Reader) -> list[str]:
+    """Storage of a VM's disks that no host of the pool has plugged in. reader: the VM's database; here: the pool's."""
     disks = (reader.find(VDI, vbd.VDI) for vbd in vbds_of(reader, vm) if vbd.type != "CD" and not vbd.empty)
     refs = dict.fromkeys(vdi.SR for vdi in disks if vdi is not None)
-    return [ref for ref in refs if not _is_usable(reader, ref)]
+    return [ref for ref in refs if not _is_usable(reader.find(SR, ref), here)]
 
 
-def _is_usable(reader: Reader, ref: str) -> bool:
-    sr = reader.find(SR, ref)
+def _is_usable(sr: SR | None, here: Reader) -> bool:
     if sr is None or sr.content_type == "iso":
         return sr is not None
-    return any(pbd is not None and pbd.currently_attached for pbd in (reader.find(PBD, pbd) for pbd in sr.PBDs))
+    try:
+        found = here.by_uuid(SR, sr.uuid)
+    except ApiError:
+        return False
+    return any(pbd is not None and pbd.currently_attached for pbd in (here.find(PBD, pbd) for pbd in found.PBDs))
 
 
 async def update_snapshot_metadata(

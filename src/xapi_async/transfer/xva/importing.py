@@ -191,7 +191,7 @@ async def _import_metadata(access: Access, request: web.BaseRequest) -> web.Stre
             stream = Stream(Body(request, may_break_off=True))
             contents = await _contents(stream)
             try:
-                vms = await _enter(ctx, contents, rules, stays=not _says(request, "dry_run"))
+                vms = await enter_metadata(ctx, contents, rules, stays=not _says(request, "dry_run"))
             except (KeyError, TypeError, ValueError) as error:
                 raise ApiError("IMPORT_ERROR", f"{type(error).__name__}: {error}") from error
         await _drain(request, stream)
@@ -199,7 +199,7 @@ async def _import_metadata(access: Access, request: web.BaseRequest) -> web.Stre
     return response
 
 
-async def _enter(ctx: Context, contents: Contents, rules: Rules, *, stays: bool) -> tuple[str, ...]:
+async def enter_metadata(ctx: Context, contents: Contents, rules: Rules, *, stays: bool = True) -> tuple[str, ...]:
     """Enter the records of an archive. stays: or else it is only tried."""
     store, refs = ctx.store, {}
     for item, repository in disk_items(contents):
