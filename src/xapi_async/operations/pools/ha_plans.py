@@ -23,7 +23,7 @@ from xapi_async.operations.pools.planning import (
     situation,
 )
 from xapi_async.operations.pools.protection import require_plan_for
-from xapi_async.operations.vm.agility import agility_error
+from xapi_async.operations.vm.agility import Shared, agility_error
 from xapi_async.operations.vm.can_boot import Boot, boot_error
 from xapi_async.operations.vm.flags import RESTART_PRIORITIES
 from xapi_async.operations.vm.hosts import is_host_live
@@ -76,8 +76,9 @@ def compute_restarts(reader: Reader, vms: Sequence[VM], failed: frozenset[str]) 
     hosts = [host for host in reader.all(Host) if is_host_live(reader, host) and host.ref not in failed]
     free = {host.ref: free_memory(reader, host) for host in hosts}
     plan, codes, agile = {}, {}, []
+    shared: Shared = {}
     for vm in vms:
-        guest, error = Guest(vm.ref, needed_to_start(vm)), agility_error(reader, vm)
+        guest, error = Guest(vm.ref, needed_to_start(vm)), agility_error(reader, vm, shared)
         if error is None:
             agile.append(guest)
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from heapq import heapify, heapreplace
 from math import perm
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.host_memory import capacity
-from xapi_async.operations.vm.agility import agility_error
+from xapi_async.operations.vm.agility import Shared, agility_error
 from xapi_async.operations.vm.can_boot import Boot, boot_error
 from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.sizes import needed_to_start
@@ -96,10 +97,11 @@ def situation(reader: Reader, supposing: Supposing = NOTHING) -> Situation:
     agile: dict[str, list[Guest]] = {host: [] for host in free}
     homeless: list[Guest] = []
     starts: dict[str, str] = {}
+    shared: Shared = {}
     down, has_fixed = 0, False
     for vm in _protected(reader, supposing):
         guest = Guest(vm.ref, needed_to_start(vm, vm.memory_static_max))
-        where, is_agile = _place(vm, supposing), agility_error(reader, vm) is None
+        where, is_agile = _place(vm, supposing), agility_error(reader, vm, shared) is None
         has_fixed |= not is_agile
         if where in free:
             if is_agile:
@@ -161,11 +163,13 @@ def _boots_on(reader: Reader, vm: VM, guest: Guest, hosts: Sequence[Host], free:
 
 def pack(guests: Iterable[Guest], free: Mapping[str, int]) -> dict[str, str]:
     """Hosts by the VMs put on them: the largest first, each where most is left. What does not fit there is left out."""
-    left, placed = dict(free), {}
-    for guest in sorted(guests, key=lambda guest: -guest.size):
-        host = max(left, key=lambda ref: left[ref], default=None)
-        if host is not None and left[host] >= guest.size:
-            left[host] -= guest.size
+    most = [(-size, number, host) for number, (host, size) in enumerate(free.items())]
+    heapify(most)
+    placed = {}
+    for guest in sorted(guests, key=lambda guest: -guest.size) if most else ():
+        left, number, host = most[0]
+        if -left >= guest.size:
+            heapreplace(most, (left + guest.size, number, host))
             placed[guest.vm] = host
     return placed
 
