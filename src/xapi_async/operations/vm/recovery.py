@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.vbd import VBD
+from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
@@ -25,7 +26,7 @@ from xapi_async.operations.vm import states
 from xapi_async.operations.vm.domains import domain_on_record
 from xapi_async.operations.vm.facts import is_live, will_boot_hvm
 from xapi_async.operations.vm.hosts import is_host_live
-from xapi_async.operations.vm.suspend_image import destroy_image
+from xapi_async.operations.vm.suspend_image import VM_HINT, destroy_image
 
 
 async def recover(services: Services) -> None:
@@ -42,6 +43,7 @@ async def recover(services: Services) -> None:
             if vm is not None and not vm.is_control_domain and not vm.current_operations:
                 unfinished += _unfinished_image(services, vm)
                 _settle(tx, services, vm)
+    unfinished += [image for image in _left_images(store) if image not in unfinished]
     if unfinished:
         async with own_context(services, "removal of unfinished suspend images") as ctx:
             for image in unfinished:
@@ -52,6 +54,19 @@ def _unfinished_image(services: Services, vm: VM) -> list[str]:
     """The disk that a suspend was writing to when it was cut off."""
     is_running_on = is_live(vm) and services.hypervisor.domain(vm.uuid) is not None
     return [vm.suspend_VDI] if is_running_on and vm.suspend_VDI != NULL_REF else []
+
+
+def _left_images(reader: Reader) -> Iterator[str]:
+    """Disks made for the memory of VMs that are not suspended: whoever was to note or destroy them was cut off.
+
+    Those of VMs that are gone, and copies, are their owner's to keep or destroy.
+    """
+    used = {vm.suspend_VDI for vm in reader.all(VM)}
+    awake = {vm.uuid for vm in reader.all(VM) if vm.power_state != "Suspended"}
+    for vdi in reader.all(VDI):
+        is_left = vdi.type == "suspend" and vdi.ref not in used and not vdi.is_a_snapshot
+        if is_left and vdi.sm_config.get(VM_HINT) in awake:
+            yield vdi.ref
 
 
 def _recorded(reader: Reader) -> Iterator[Domain]:

@@ -182,10 +182,11 @@ async def discard_memory(ctx: Context, vm: str) -> None:
     if not any(all(sees_sr(ctx.store, host.ref, sr) for sr in needed) for host in ctx.store.all(Host)):
         raise ApiError("NO_HOSTS_AVAILABLE")
     image = target.suspend_VDI
-    await destroy_image(ctx, image)
+    # In this order, a server that is cut off here leaves a disk to be cleared away, and not a VM without its memory.
     async with ctx.store.transaction() as tx:
         tx.set(tx.get(VM, vm), suspend_VDI=NULL_REF)
         states.become_halted(tx, vm)
+    await destroy_image(ctx, image)
 
 
 async def preempt(ctx: Context, vm: str, operations: Iterable[str]) -> None:

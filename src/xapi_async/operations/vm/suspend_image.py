@@ -22,6 +22,9 @@ NAME = "Suspend image"
 MEMORY_SHARE = (126, 100)
 """Room for each byte of memory, as a fraction: what is saved is a little more than the memory itself."""
 
+VM_HINT = "vmhint"
+"""The key of a disk's sm_config that names the VM it is for, by uuid."""
+
 EXTRA = 100 << 20
 """Bytes beside it."""
 
@@ -65,7 +68,7 @@ async def make_image(ctx: Context, ref: str) -> str:
             "read_only": False,
             "other_config": {},
             "xenstore_data": {},
-            "sm_config": {"vmhint": vm.uuid, "initial_allocation": str(size)},
+            "sm_config": {VM_HINT: vm.uuid, "initial_allocation": str(size)},
             "tags": (),
         },
     )
