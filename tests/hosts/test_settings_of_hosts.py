@@ -379,3 +379,16 @@ async def test_a_host_on_record(pool: Lab) -> None:
     assert not pool.get(HostMetrics, record.metrics).live
     assert await pool.refused("host.dmesg", made) == ["HOST_OFFLINE", made]
     await pool.call("host.destroy", made)
+
+
+async def test_disarming_the_master(pool: Lab) -> None:
+    await pool.call("host.emergency_ha_disable", True)
+    assert await pool.refused("host.emergency_ha_disable", False) == ["HA_NOT_ENABLED"]
+    await pool.set(pool.pool, ha_enabled=True)
+    await pool.set(host(pool, pool.master), ha_statefiles=("OpaqueRef:disk",))
+    await pool.set(host(pool), ha_statefiles=("OpaqueRef:disk",))
+    await pool.call("host.emergency_ha_disable", False)
+    assert host(pool, pool.master).ha_statefiles == ()
+    assert host(pool).ha_statefiles == ("OpaqueRef:disk",)
+    error = await pool.refused("host.emergency_ha_disable", False)
+    assert error == ["HA_NOT_ENABLED"]

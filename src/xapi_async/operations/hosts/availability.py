@@ -66,6 +66,9 @@ async def enable(ctx: Context, host: str) -> None:
         raise ApiError("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")
     await _set_enabled(ctx, host, enabled=True)
     known.disabled_by_user.discard(host)
+    pool = the_pool(ctx.store)
+    if pool.ha_enabled and pool.ha_overcommitted:
+        ctx.services.pool.is_plan_wanted = True
 
 
 async def _set_enabled(ctx: Context, host: str, *, enabled: bool) -> None:

@@ -8,6 +8,7 @@ from xapi_async.operations.hosts import (
     caching,
     certificates,
     evacuation,
+    high_availability,
     licensing,
     life,
     measuring,
@@ -24,6 +25,7 @@ HANDLERS: Handlers = {
     for module in (
         availability,
         evacuation,
+        high_availability,
         power,
         querying,
         settings,

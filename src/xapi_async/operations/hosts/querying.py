@@ -124,11 +124,6 @@ async def local_assert_healthy(ctx: Context) -> None:
     """host.local_assert_healthy: as :func:`is_in_emergency_mode`."""
 
 
-async def ha_xapi_healthcheck(ctx: Context) -> bool:
-    """host.ha_xapi_healthcheck: it answers, so it is healthy."""
-    return True
-
-
 async def retrieve_wlb_evacuate_recommendations(ctx: Context, self: str) -> Mapping[str, tuple[str, ...]]:
     """host.retrieve_wlb_evacuate_recommendations, as far as it goes without a service to ask.
 
@@ -169,7 +164,6 @@ HANDLERS: Handlers = {
     "host.get_uncooperative_domains": nobody,
     "host.is_in_emergency_mode": is_in_emergency_mode,
     "host.local_assert_healthy": local_assert_healthy,
-    "host.ha_xapi_healthcheck": ha_xapi_healthcheck,
     "host.retrieve_wlb_evacuate_recommendations": retrieve_wlb_evacuate_recommendations,
     "host.create_new_blob": create_new_blob(Host),
     "host.dmesg_clear": _unavailable("dmesg_clear"),
