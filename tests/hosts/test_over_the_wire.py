@@ -121,6 +121,44 @@ def test_a_restart_of_the_server_enables_hosts(server: LiveServer) -> None:
         until(lambda: bool(x.host.get_enabled(host)))
 
 
+def test_a_host_that_is_off_stays_so_when_the_server_restarts(server: LiveServer) -> None:
+    with server.session() as session:
+        x = session.xenapi
+        _, host = hosts(x)
+        guests = residents(x, host)
+        x.host.disable(host)
+        x.host.shutdown(host)
+        until(lambda: not x.host_metrics.get_live(x.host.get_metrics(host)))
+    server.kill()
+    server.start()
+    with server.session() as session:
+        x = session.xenapi
+        time.sleep(0.3)
+        assert not x.host_metrics.get_live(x.host.get_metrics(host))
+        assert {x.VM.get_power_state(vm) for vm in guests} == {"Running"}  # as far as anybody knows
+        x.host.set_power_on_mode(host, "wake-on-lan", {})
+        x.host.power_on(host)
+        until(lambda: bool(x.host.get_enabled(host)))
+        assert {x.VM.get_power_state(vm) for vm in guests} == {"Halted"}
+
+
+def test_a_reboot_that_was_promised_takes_place(server: LiveServer) -> None:
+    with server.session() as session:
+        x = session.xenapi
+        master, _ = hosts(x)
+        guests = residents(x, master)
+        assert guests
+        x.host.disable(master)
+        x.host.reboot(master)
+    server.kill()
+    server.start()
+    with server.session() as session:
+        x = session.xenapi
+        until(lambda: {x.VM.get_power_state(vm) for vm in guests} == {"Halted"})
+        until(lambda: bool(x.host.get_enabled(master)))
+        assert x.host_metrics.get_live(x.host.get_metrics(master))
+
+
 def test_an_idle_pool_is_silent(server: LiveServer) -> None:
     with server.session() as session:
         x = session.xenapi

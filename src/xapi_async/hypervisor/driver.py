@@ -206,10 +206,11 @@ class Hypervisor(Protocol):
         """What happens by itself, in order, from the driver's beginning. There is one listener."""
         ...
 
-    def adopt(self, domains: Sequence[Domain]) -> None:
+    def adopt(self, domains: Sequence[Domain], down: Sequence[str] = ()) -> None:
         """Learn of domains that the state says exist, before anything else is asked, after a restart.
 
-        A driver of real hosts asks those instead; the ones it finds there need not be the same.
+        down: hosts that it says are down. A driver of real hosts asks those instead; what it finds there need
+        not be the same.
         """
         ...
 
@@ -286,6 +287,17 @@ class Hypervisor(Protocol):
 
         Raises NoDomainError, DomainStateError, GuestSilentError; the guest then runs on.
         """
+        ...
+
+    async def sleep(self, vm: str) -> None:
+        """Have a running guest go into ACPI S3: it keeps its memory and does nothing until it is woken.
+
+        Raises NoDomainError, DomainStateError, GuestSilentError.
+        """
+        ...
+
+    async def wake(self, vm: str) -> None:
+        """Wake a guest that sleeps; no error for one that does not. Raises NoDomainError or DomainStateError."""
         ...
 
     async def resume(self, config: DomainConfig, saved: str, progress: Progress = unobserved) -> Domain:

@@ -35,13 +35,17 @@ LOG_LINES = 500
 
 @dataclass(eq=False)
 class _Guest:
-    """A domain and what is only known here. ended: its guest is over, the domain waits to be destroyed."""
+    """A domain and what is only known here. ended: its guest is over, the domain waits to be destroyed.
+
+    is_asleep: the guest is in ACPI S3 and takes note of nothing but being woken.
+    """
 
     domain: Domain
     kind: GuestKind
     memory: int
     is_booted: bool = False
     ended: bool = False
+    is_asleep: bool = False
 
     @property
     def state(self) -> str:
@@ -90,7 +94,8 @@ class SimulatedHypervisor:
         while True:
             yield await self._happened.get()
 
-    def adopt(self, domains: Sequence[Domain]) -> None:
+    def adopt(self, domains: Sequence[Domain], down: Sequence[str] = ()) -> None:
+        self._dead.update(down)
         for domain in domains:
             guest = self._put(domain)
             guest.is_booted = True
@@ -212,10 +217,23 @@ class SimulatedHypervisor:
     async def suspend(self, vm: str, progress: Progress = unobserved) -> str:
         await self._begin("suspend", vm)
         guest = self._in_state(vm, "Running")
+        if guest.is_asleep:
+            raise driver.GuestSilentError("the guest sleeps")
         await self._spend(self._settings.suspend_seconds, progress, self._settings.storage_slowness)
         self._in_state(vm, "Running")
         self._remove(guest)
         return f"{guest.domain.started}"
+
+    async def sleep(self, vm: str) -> None:
+        await self._begin("sleep", vm)
+        guest = self._in_state(vm, "Running")
+        if guest.is_asleep or not (guest.kind.obeys and guest.is_booted):
+            raise driver.GuestSilentError("the guest took no note")
+        guest.is_asleep = True
+
+    async def wake(self, vm: str) -> None:
+        await self._begin("wake", vm)
+        self._in_state(vm, "Running").is_asleep = False
 
     async def resume(self, config: DomainConfig, saved: str, progress: Progress = unobserved) -> Domain:
         await self._begin("resume", config.vm, config.host)
@@ -294,7 +312,7 @@ class SimulatedHypervisor:
         await self._begin("ask_agent", vm)
         guest = self._in_state(vm, "Running")
         await self._spend(self._settings.agent_seconds, unobserved)
-        if not (guest.kind.has_agent and guest.is_booted):
+        if guest.is_asleep or not (guest.kind.has_agent and guest.is_booted):
             raise driver.AgentError("no agent answers in the guest")
         return f"{args['username']}: exit status 0" if function == "run-script" else ""
 
@@ -320,7 +338,7 @@ class SimulatedHypervisor:
         await progress(1.0)
 
     async def _end_politely(self, guest: _Guest, patience: float, progress: Progress) -> None:
-        if not guest.kind.obeys:
+        if guest.is_asleep or not guest.kind.obeys:
             await self._clock.sleep(patience)
             raise driver.GuestSilentError("the guest took no note")
         takes = self._settings.shutdown_seconds.sample(self._rng)

@@ -59,13 +59,20 @@ def refresh_pool(
     maker = Maker(tx, random.Random(f"{rng.getrandbits(64)} {now}"), now)  # noqa: S311  (identities, not secrets)
     hosts = list(tx.all(Host))
     for host in hosts:
-        refresh_host(maker, host, (hardware or {}).get(host.uuid), rebooted=rebooted)
+        if not _is_down(tx, host):
+            refresh_host(maker, host, (hardware or {}).get(host.uuid), rebooted=rebooted)
     for pool in tx.all(Pool):
         maker.update(pool, cpu_info=pool_cpu_info(host.cpu_info for host in hosts))
     synchronise_plugins(maker)
     synchronise_internal_network(maker)
     synchronise_tools(maker, hosts)
     _refresh_vms(maker)
+
+
+def _is_down(tx: Transaction, host: Host) -> bool:
+    """Whether the host is known to be off: then its agent does not start either."""
+    metrics = tx.find(HostMetrics, host.metrics)
+    return metrics is not None and not metrics.live
 
 
 def refresh_host(maker: Maker, host: Host, hardware: HostSettings | None, *, rebooted: bool = False) -> None:

@@ -20,6 +20,8 @@ class HostStates:
     """Somebody disabled them since their agents started."""
     awaiting_reboot: set[str] = field(default_factory=set)
     """They were told to shut down or reboot, and have not come back since."""
+    going_down: dict[str, bool] = field(default_factory=dict)
+    """The same hosts, by uuid, as it is kept for the next start of the server: whether they come back by themselves."""
     ending_tasks: dict[str, set[str]] = field(default_factory=dict)
     """By host, the tasks that stand for its going down and end when it is back."""
     recorded: dict[str, dict[str, bool]] = field(default_factory=dict)

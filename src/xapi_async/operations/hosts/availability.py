@@ -27,7 +27,7 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.console import delete_consoles
-from xapi_async.operations.hosts.life import halt_residents
+from xapi_async.operations.hosts.life import forget_ending, halt_residents
 from xapi_async.operations.hosts.reaching import reach, require_dead
 from xapi_async.operations.hosts.rules import RULES
 from xapi_async.operations.marking import refresh
@@ -129,6 +129,7 @@ async def destroy(ctx: Context, self: str) -> None:
         if any(not vm.is_control_domain for vm in residents):
             raise ApiError("HOST_HAS_RESIDENT_VMS", self)
         delete_host(tx, host)
+    await forget_ending(ctx.services, host.uuid)
     known = ctx.services.hosts
     for hosts in (known.starting, known.disabled_by_user, known.awaiting_reboot):
         hosts.discard(self)

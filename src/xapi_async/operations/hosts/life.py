@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from functools import partial
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.host_metrics import HostMetrics
@@ -41,6 +42,9 @@ SILENCE = 600.0
 
 GRACE = 10.0
 """Seconds between the answer to a shutdown and the machine going down."""
+
+ENDINGS = "hosts going down"
+"""The document that says so."""
 
 AFTER_BOOT = {"enable_on_reboot": "enabled", "disable_on_reboot": "disabled"}
 """What becomes at a boot of what waited for it."""
@@ -91,6 +95,7 @@ async def _come_back(services: Services, ref: str) -> None:
         _end_tasks(tx, services, ref)
         halted = _reset_guests(tx, services, host)
         refresh(tx, RULES, ref)
+    await forget_ending(services, host.uuid)
     for vm in halted:
         await give_back(services, vm, ref)
     await _bring_up_networks(services, ref)
@@ -181,16 +186,45 @@ async def _bring_up_networks(services: Services, ref: str) -> None:
 
 
 async def start_agents(services: Services) -> None:
-    """Background work, once: the server's start is that of the agents of all hosts that are up."""
-    store = services.store
+    """Background work, once: the server's start is that of the agents of all hosts that are up.
+
+    Hosts that were down stay so, but for those that were on their way, and the master, which cannot be down.
+    """
+    store, known = services.store, services.hosts
+    kept = await services.documents.get(ENDINGS) or {}
+    known.going_down.update({host.uuid: kept[host.uuid] for host in store.all(Host) if host.uuid in kept})
+    master = the_pool(store).master
     for ref in [host.ref for host in store.all(Host)]:
         host = store.find(Host, ref)
         metrics = store.find(HostMetrics, host.metrics) if host is not None else None
-        if metrics is not None and metrics.live:
+        if host is None or metrics is None:
+            continue
+        comes_back = known.going_down.get(host.uuid)
+        if comes_back is not None:
+            known.awaiting_reboot.add(ref)
+        if not metrics.live:
+            if comes_back or ref == master:
+                known.errands.put_nowait(partial(services.hypervisor.start_host, host.uuid))
+        elif comes_back is not None:
+            known.errands.put_nowait(partial(go_down, services, ref, comes_back=comes_back))
+        else:
             await start_agent(services, ref)
 
 
 # Because they were told to
+
+
+async def note_ending(services: Services, ref: str, *, comes_back: bool) -> None:
+    """Remember, beyond the server's end, that a host was told to go down. comes_back: and to start again."""
+    services.hosts.awaiting_reboot.add(ref)
+    services.hosts.going_down[services.store.get(Host, ref).uuid] = comes_back
+    await services.documents.put(ENDINGS, dict(services.hosts.going_down))
+
+
+async def forget_ending(services: Services, uuid: str) -> None:
+    """Note that a host is back, or gone for good."""
+    if services.hosts.going_down.pop(uuid, None) is not None:
+        await services.documents.put(ENDINGS, dict(services.hosts.going_down))
 
 
 async def go_down(services: Services, ref: str, *, comes_back: bool) -> None:

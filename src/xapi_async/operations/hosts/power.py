@@ -14,7 +14,7 @@ from xapi_async.hypervisor.driver import HypervisorError
 from xapi_async.inventory.hosts import boot_times
 from xapi_async.objects.clock import api_time
 from xapi_async.operations.context import Context, Handlers, Services
-from xapi_async.operations.hosts.life import go_down, start_agent
+from xapi_async.operations.hosts.life import go_down, note_ending, start_agent
 from xapi_async.operations.hosts.reaching import reach
 from xapi_async.operations.hosts.rules import RULES
 from xapi_async.operations.marking import marked, refresh
@@ -53,7 +53,7 @@ async def _take_down(ctx: Context, ref: str, label: str, *, comes_back: bool) ->
         raise ApiError("HOST_NOT_DISABLED")
     if the_pool(ctx.store).ha_enabled and not host.ha_statefiles:
         raise ApiError("HA_LOST_STATEFILE")
-    services.hosts.awaiting_reboot.add(ref)
+    await note_ending(services, ref, comes_back=comes_back)
     above = ctx.store.find(Task, ctx.task.ref)
     async with ctx.store.transaction() as tx:
         target = tx.get(Host, ref)

@@ -33,7 +33,8 @@ async def recover(services: Services) -> None:
     """Bring records and domains together; to be done once, before VMs are worked with."""
     store, hypervisor = services.store, services.hypervisor
     known = {domain.config.vm for domain in hypervisor.domains()}
-    hypervisor.adopt([domain for domain in _recorded(store) if domain.config.vm not in known])
+    down = [host.uuid for host in store.all(Host) if not is_host_live(store, host)]
+    hypervisor.adopt([domain for domain in _recorded(store) if domain.config.vm not in known], down)
     for domain in _unknown(services):
         await hypervisor.destroy(domain.config.vm)
     unfinished: list[str] = []
