@@ -12,6 +12,7 @@ from xapi_async.operations.blob_files import BlobFiles
 from xapi_async.rpc.audit import AuditLog
 from xapi_async.transfer import audit_log, blobs, raw_disks
 from xapi_async.transfer.access import Access
+from xapi_async.transfer.consoles import handlers as consoles
 from xapi_async.transfer.disk_services import DiskServices
 from xapi_async.transfer.statistics import handlers as statistics
 from xapi_async.transfer.statistics.recorder import Recorder
@@ -36,5 +37,6 @@ def bulk_routes(
         **importing.routes(access, disks),
         **blobs.routes(access, blob_content),
         **audit_log.routes(access, audit.read),
+        **consoles.routes(access),
         **statistics.routes(access, recorder, clock),
     }

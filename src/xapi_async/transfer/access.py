@@ -120,6 +120,7 @@ _PAGES: Mapping[int, type[web.HTTPException]] = {
     403: web.HTTPForbidden,
     404: web.HTTPNotFound,
     500: web.HTTPInternalServerError,
+    501: web.HTTPNotImplemented,
 }
 
 

@@ -142,8 +142,8 @@ class Connection(RequestHandler):
             self._stream.feed_eof()
         elif self._answering is not None and self.cancel_when_lost is None:
             self._ends = True
-        elif self._lane is None and self._is_answering_whole_request():
-            self._close = True  # after the answer
+        elif self._lane is None and self._payload_parser is None and self._is_answering_whole_request():
+            self._close = True  # after the answer; with a web socket there is nobody left to answer
         else:
             return None
         # TLS knows no connection that is open in one direction only.

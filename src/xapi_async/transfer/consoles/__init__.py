@@ -1,0 +1,1 @@
+"""The consoles of VMs: a screen that speaks RFB, and a terminal."""
