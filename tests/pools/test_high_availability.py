@@ -300,3 +300,17 @@ async def test_another_host_takes_over_from_a_failed_master(pool: Lab):
     assert shown(pool).master == pool.slave
     assert names.count("POOL_MASTER_TRANSITION") == 1
     assert pool.vm(vm).resident_on == pool.slave
+
+
+async def test_a_host_taken_out_in_an_emergency_stays_out(pool: Lab):
+    watch = Watch()
+    await enable(pool)
+    await pool.call("host.emergency_ha_disable", False)
+    assert await pool.refused("host.emergency_ha_disable", False) == ["HA_NOT_ENABLED"]
+    await look_for(pool, watch, 40)
+    assert pool.get(Host, pool.master).ha_statefiles == ()
+    assert pool.get(Host, pool.slave).ha_network_peers == (pool.get(Host, pool.slave).uuid,)
+    await pool.call("pool.disable_ha")
+    await enable(pool)
+    await look_for(pool, watch, 40)
+    assert pool.get(Host, pool.master).ha_statefiles == shown(pool).ha_statefiles

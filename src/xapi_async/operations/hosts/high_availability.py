@@ -18,6 +18,7 @@ async def emergency_ha_disable(ctx: Context, soft: bool) -> None:
         if soft:
             return
         raise ApiError("HA_NOT_ENABLED")
+    ctx.services.pool.disarmed.add(pool.master)
     async with ctx.store.transaction() as tx:
         tx.set(tx.get(Host, pool.master), ha_statefiles=(), ha_network_peers=())
 

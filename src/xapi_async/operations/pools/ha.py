@@ -117,6 +117,7 @@ def base_timeout(reader: Reader) -> int:
 async def _form(ctx: Context, statefile: str, metadata: str) -> None:
     """Have every host attach the disks, take up its configuration and join the others."""
     services, store = ctx.services, ctx.store
+    services.pool.disarmed.clear()
     base_timeout(store)
     hosts = [host.ref for host in store.all(Host)]
     done = 0

@@ -183,10 +183,11 @@ async def _replace_master(services: Services, failed: Host) -> None:
 
 
 async def _show_members(services: Services) -> None:
-    """Have each host show whom it sees, and whether it sees the statefile: one that failed sees nothing."""
+    """Have each host show whom it sees, and whether it sees the statefile: one that failed or left sees nothing."""
     pool = find_pool(services.store)
     hosts = list(services.store.all(Host))
-    live = [host for host in hosts if is_host_live(services.store, host)]
+    disarmed = services.pool.disarmed
+    live = [host for host in hosts if is_host_live(services.store, host) and host.ref not in disarmed]
     peers = tuple(host.uuid for host in live)
     async with services.store.transaction() as tx:
         for host in hosts:

@@ -12,10 +12,11 @@ class PoolState:
 
     restarts_from: the time, in seconds since 1970, before which high availability restarts no VM. is_plan_wanted:
     whether its plan is to be computed anew. wake: set to have its monitor look at once. installing: updates being
-    installed, each with the host.
+    installed, each with the host. disarmed: hosts that were taken out of high availability in an emergency.
     """
 
     restarts_from: float = 0.0
     is_plan_wanted: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     installing: set[tuple[str, str]] = field(default_factory=set)
+    disarmed: set[str] = field(default_factory=set)
