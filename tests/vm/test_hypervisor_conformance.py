@@ -88,6 +88,8 @@ async def test_nothing_can_be_done_without_a_domain(hypervisor: Hypervisor) -> N
         hypervisor.unpause(VM),
         hypervisor.shut_down(VM, 10),
         hypervisor.suspend(VM),
+        hypervisor.sleep(VM),
+        hypervisor.wake(VM),
         hypervisor.reboot(VM, CONFIG, None),
         hypervisor.migrate(VM, OTHER),
         hypervisor.plug(VM, CONFIG.devices[0]),

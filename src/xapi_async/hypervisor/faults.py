@@ -18,8 +18,8 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.clock import Clock
 
 OPERATIONS = (
-    "start", "pause", "unpause", "shut_down", "destroy", "reboot", "suspend", "resume", "migrate", "plug", "unplug",
-    "set_memory", "set_vcpus", "set_shadow", "ask_agent", "stop_host", "start_host",
+    "start", "pause", "unpause", "shut_down", "destroy", "reboot", "suspend", "sleep", "wake", "resume", "migrate",
+    "plug", "unplug", "set_memory", "set_vcpus", "set_shadow", "ask_agent", "stop_host", "start_host",
 )  # fmt: skip
 """What can be made to fail: calls of the hypervisor."""
 

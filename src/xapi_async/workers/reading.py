@@ -13,7 +13,7 @@ from xapi_async.rpc import convert
 from xapi_async.rpc.call import Call, Failure, Outcome
 from xapi_async.rpc.dispatcher import internal_error, read_answer
 from xapi_async.rpc.entries import Entry, entries
-from xapi_async.rpc.login import Identity
+from xapi_async.rpc.login import READ_ONLY_SID, Identity
 from xapi_async.rpc.sessions import SessionCaller
 from xapi_async.rpc.stats import CallStats
 from xapi_async.wire.rpc_endpoint import ElsewhereError
@@ -47,7 +47,7 @@ class ReaderSessions:
 
     def _made(self, ref: str) -> SessionCaller:
         session = self._store.find(Session, ref)
-        if session is None:
+        if session is None or session.auth_user_sid == READ_ONLY_SID:  # that one sees a copy, which is not here
             raise ElsewhereError
         identity = Identity(
             session.auth_user_name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.vm import (
+    between_hosts,
     bios,
     creating,
     flags,
@@ -14,12 +15,14 @@ from xapi_async.operations.vm import (
     placement,
     querying,
     running,
+    sleeping,
     starting,
     stopping,
     vcpus,
 )
 
 _MODULES = (
+    between_hosts,
     bios,
     creating,
     flags,
@@ -29,6 +32,7 @@ _MODULES = (
     placement,
     querying,
     running,
+    sleeping,
     starting,
     stopping,
     vcpus,
