@@ -14,8 +14,8 @@ from time import perf_counter
 LONG, SHORT = 0.004, 0.002
 """A round that took longer, in seconds, has half as many turns next time; a shorter one has more."""
 
-MOST = 256
-"""Turns of a round at the most."""
+MOST, FIRST = 32, 8
+"""Turns of a round at the most, and of the first. The most is what a burst may get before any of it is measured."""
 
 PASSES = 3
 """Passes of the loop that make a round: whoever gets a turn is woken in the next, and has begun others after that."""
@@ -25,8 +25,8 @@ class Turns:
     """Gives out turns in the order in which they are asked for."""
 
     def __init__(self) -> None:
-        self._quota = MOST
-        self._left = MOST
+        self._quota = FIRST
+        self._left = FIRST
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_going = False
         self._began = 0.0
