@@ -159,6 +159,30 @@ def test_a_reboot_that_was_promised_takes_place(server: LiveServer) -> None:
         assert x.host_metrics.get_live(x.host.get_metrics(master))
 
 
+def test_cancelling_an_evacuation(tmp_path: Path) -> None:
+    slow = (*QUICK, "--set", "simulator.migrate_seconds=1000")
+    with running(tmp_path, *slow) as server, server.session() as session:
+        x = session.xenapi
+        _, host = hosts(x)
+        guests = residents(x, host)
+        task = x.Async.host.evacuate(host)
+        until(lambda: any(x.VM.get_current_operations(vm) for vm in guests))
+        until(lambda: "cancel" in _allowed_somewhere(x, task))
+        x.task.cancel(task)
+        until(lambda: x.task.get_status(task) != "pending")
+        assert x.task.get_status(task) == "cancelled"
+        assert residents(x, host) == guests
+        for ref in x.host.get_all():
+            assert x.host.get_current_operations(ref) == {}
+        assert all(x.VM.get_current_operations(vm) == {} for vm in guests)
+
+
+def _allowed_somewhere(x: Any, task: str) -> set[str]:
+    """What may be done to a task or to those below it."""
+    refs = [task, *x.task.get_subtasks(task)]
+    return {operation for ref in refs for operation in x.task.get_allowed_operations(ref)}
+
+
 def test_an_idle_pool_is_silent(server: LiveServer) -> None:
     with server.session() as session:
         x = session.xenapi
