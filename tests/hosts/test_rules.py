@@ -15,6 +15,7 @@ from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.task import Task
 from xapi_async.operations.hosts.rules import HEALTH_CHECK, OPERATIONS, RULES, check
+from xapi_async.operations.hosts.versions import compare
 from xapi_async.operations.marking import refresh
 
 # What a host says to each operation (rows) while another goes on (columns): the one it names, or that it may.
@@ -136,3 +137,15 @@ async def test_little_is_shown_during_an_upgrade(pool: Lab) -> None:
     await pool.call("host.disable", pool.slave)
     assert set(pool.get(Host, pool.slave).allowed_operations) == {"provision", "evacuate"}
     await pool.call("host.reboot", pool.slave)  # as an upgrade needs it
+
+
+async def test_an_upgrade_is_noticed_and_its_end_too(pool: Lab) -> None:
+    before = pool.get(Host, pool.slave).software_version
+    await pool.set(pool.get(Host, pool.slave), software_version={**before, "platform_version": "2.6.0"})
+    await compare(pool.services)
+    assert pool.get(Pool, pool.pool.ref).other_config["rolling_upgrade_in_progress"] == "true"
+    assert set(pool.get(Host, pool.master).allowed_operations) == {"provision", "evacuate"}
+    await pool.set(pool.get(Host, pool.slave), software_version=before)
+    await compare(pool.services)
+    assert "rolling_upgrade_in_progress" not in pool.get(Pool, pool.pool.ref).other_config
+    assert "vm_start" in pool.get(Host, pool.master).allowed_operations

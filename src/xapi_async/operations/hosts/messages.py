@@ -18,6 +18,7 @@ from xapi_async.operations.hosts import (
     settings,
     statistics,
     uploading,
+    versions,
 )
 
 HANDLERS: Handlers = {
@@ -39,4 +40,4 @@ HANDLERS: Handlers = {
     for name, handler in module.HANDLERS.items()
 }
 
-BACKGROUND: tuple[Background, ...] = (*life.BACKGROUND, *measuring.BACKGROUND)
+BACKGROUND: tuple[Background, ...] = (*life.BACKGROUND, *measuring.BACKGROUND, *versions.BACKGROUND)
