@@ -33,7 +33,10 @@ class TransferAccess:
 
     @asynccontextmanager
     async def admitted(self, request: web.BaseRequest, action: str) -> AsyncIterator[Caller]:
-        """The caller of a request. Raises HTTPUnauthorized, HTTPForbidden; HTTPInternalServerError for credentials of another kind."""
+        """The caller of a request.
+
+        Raises HTTPUnauthorized, HTTPForbidden; HTTPInternalServerError for credentials of another kind.
+        """
         try:
             async with self._http.admitted(
                 origin_of(request),
