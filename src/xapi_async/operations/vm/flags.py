@@ -146,10 +146,8 @@ async def set_appliance(ctx: Context, self: str, value: str) -> None:
         if vm.is_control_domain or vm.is_a_template or vm.is_a_snapshot:
             raise ApiError("OPERATION_NOT_ALLOWED", "only ordinary VMs can be in an appliance")
         before = vm.appliance
-        before = vm.appliance
         tx.set(vm, appliance=value)
-        refresh(tx, self)
-        refresh_appliance(tx, before)
+        refresh(tx, self)  # and with it the new appliance
         refresh_appliance(tx, before)
 
 
