@@ -52,7 +52,7 @@ from xapi_async.settings import ServerSettings
 from xapi_async.storage.nbd import NbdSettings
 from xapi_async.storage.nominal_settings import NominalSettings
 from xapi_async.storage.places import FileSettings
-from xapi_async.transfer import recovering
+from xapi_async.transfer import converting, fetching, recovering
 from xapi_async.transfer.nbd_exports import DiskExports
 from xapi_async.transfer.pool_disks import pool_disks
 from xapi_async.transfer.statistics.recorder import Recorder
@@ -205,7 +205,13 @@ def _core(
     event_settings: EventSettings = config.section(EventSettings)
     events = Events(store, messages, access.sessions, event_settings)
     queue = EventQueue(store, messages, clock, access.sessions, event_settings)
-    handlers = {**operations.handlers(), **recovering.HANDLERS}
+    disks = pool_disks()
+    handlers = {
+        **operations.handlers(),
+        **recovering.HANDLERS,
+        **fetching.handlers(disks),
+        **converting.handlers(disks),
+    }
     dispatcher = Dispatcher(
         services,
         access.sessions,
@@ -228,7 +234,6 @@ def _core(
     recorder = Recorder(services, config.section(StatisticsSettings))
     background: list[Work] = [access.run, tasks.run, queue.run, messages.run, audit.run, services.hypervisor.run]
     background += [blobs.run, recorder.run, *(_bound(work, services) for work in operations.background())]
-    disks = pool_disks()
     contexts = ReaderContexts(services, access.sessions, tasks, "get_export_raw_vdi")
     pages: Routes = {
         ("GET", reference.PREFIX): partial(_reference_page, frozenset(dispatcher.missing())),

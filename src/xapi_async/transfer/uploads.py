@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Awaitable, Callable
 
-from aiohttp import ClientPayloadError, web
+from aiohttp import ClientPayloadError, ClientResponse, web
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.storage.driver import Image
@@ -18,12 +18,12 @@ Progress = Callable[[float], Awaitable[None]]
 
 
 class Body:
-    """The body of a request. The pieces it gives are large, as writing small ones costs more.
+    """The body of a request, or of an answer. The pieces it gives are large, as writing small ones costs more.
 
     may_break_off: whether the connection may be lost without that meaning that something is missing.
     """
 
-    def __init__(self, request: web.BaseRequest, *, may_break_off: bool) -> None:
+    def __init__(self, request: web.BaseRequest | ClientResponse, *, may_break_off: bool) -> None:
         self._content = request.content
         self._may_break_off = may_break_off
         self._broken: Exception | None = None

@@ -79,13 +79,13 @@ async def _import(access: Access, services: DiskServices, request: web.BaseReque
         options = ImportOptions(ctx.task.ref, _says(request, "restore"), _says(request, "force"))
         async with ctx.task.cancellable():
             stream = Stream(Body(request, may_break_off=True))
-            vms = await _receive(ctx, services, stream, sr.ref, options)
+            vms = await receive(ctx, services, stream, sr.ref, options)
         await _drain(request, stream)
         ended.result = (_VMS, vms)
     return response
 
 
-async def _receive(
+async def receive(
     ctx: Context, services: DiskServices, stream: Stream, sr: str, options: ImportOptions
 ) -> tuple[str, ...]:
     """Import an archive; the VMs it brings, without snapshots."""
