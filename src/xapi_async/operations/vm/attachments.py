@@ -48,8 +48,7 @@ async def _mark_block_devices(ctx: Context, ref: str, key: str) -> None:
         try:
             async with ctx.store.transaction() as tx:
                 for vbd in vbds_of(tx, tx.get(VM, ref)):
-                    if not vbd.empty:
-                        marking.mark(tx, VBD_RULES, vbd.ref, "attach", key)
+                    marking.mark(tx, VBD_RULES, vbd.ref, "attach", key)
             return
         except ApiError as error:
             if error.code != "OTHER_OPERATION_IN_PROGRESS" or clock.now() >= deadline:

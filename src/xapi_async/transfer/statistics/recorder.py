@@ -50,6 +50,7 @@ class Recorder:
         for host in self._chosen_hosts():
             recording = self._hosts.setdefault(host.uuid, Recording(self.time, extremes=extremes))
             recording.record(time, _measured(self._of_host(host)))
+            await self._services.clock.sleep(0)
         self._choose_guests(extremes=extremes)
         hypervisor = self._services.hypervisor
         for number, (uuid, recording) in enumerate(tuple(self._guests.items())):
