@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 import pytest
 import XenAPI
 
-from tests.live import LiveServer
+from tests.live import LiveServer, running
 from xapi_async.objects.database import copy_database
 
 DISK = {
@@ -192,3 +192,13 @@ def test_a_vm_of_another_pool_out_of_its_dump(fresh_server: LiveServer, tmp_path
             api.PBD.unplug(pbd)
         refused = refusal(seen.VM.recover, "OpaqueRef:vm", session._session, False)
         assert refused == ["VM_REQUIRES_SR", "OpaqueRef:vm", "OpaqueRef:sr"]
+
+
+def test_reading_processes_leave_copies_to_the_one_that_has_them(tmp_path: Path):
+    with running(tmp_path, "--workers", "2") as server, server.session() as session:
+        api = session.xenapi
+        vm, _ = vm_with_disk(api, "then")
+        seen = opened(server, api.session.create_from_db_file(backup(server)))
+        api.VM.set_name_label(vm, "now")
+        assert {seen.VM.get_name_label(vm) for _ in range(20)} == {"then"}
+        assert {api.VM.get_name_label(vm) for _ in range(20)} == {"now"}
