@@ -15,7 +15,7 @@ from tests.vm_live.pools import (
     pool,
 )
 
-HOSTS, VMS = 16, 240
+HOSTS, VMS = 16, 160
 
 
 def _states(api: Any, vms: list[str]) -> set[str]:
