@@ -134,8 +134,9 @@ async def test_a_file_that_cannot_be_run(pool: Lab, programs: Path) -> None:
 
 async def test_a_plugin_may_not_take_for_ever_or_write_too_much(pool: Lab, programs: Path) -> None:
     folder = str(programs / "plugins")
-    pool.services.programs = ProgramSettings(folder, longest_seconds=0.5, most_output_bytes=50_000)
+    pool.services.programs = ProgramSettings(folder, longest_seconds=0.5)
     assert (await failure(pool, "hang"))[1] == "it took longer than 0.5 seconds"
+    pool.services.programs = ProgramSettings(folder, most_output_bytes=50_000)
     assert (await failure(pool, "chatter"))[1] == "it wrote more than 50000 bytes"
 
 

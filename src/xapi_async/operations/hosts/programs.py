@@ -17,6 +17,9 @@ OWN_VARIABLES = "XAPI_"
 
 CHUNK = 64 * 1024
 
+CLOSING_SECONDS = 1.0
+"""How long the pipes of a program that has ended have to close."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -102,6 +105,10 @@ async def _kill(process: Process) -> None:
     with suppress(ProcessLookupError, PermissionError):  # all of it may have ended
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
+    # What is still in the pipes is read, so that they close; unless something outside the group holds them.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await process.communicate()
 
 
 def _problem(status: int) -> str:
