@@ -167,7 +167,7 @@ async def test_workload_balancing(pool: Lab):
 async def test_what_is_gone(pool: Lab):
     assert await pool.refused("pool.test_archive_target", pool.pool.ref, {}) == ["MESSAGE_REMOVED"]
     assert await pool.call("pool.slave_network_report", {}, {}, {}, pool.slave) == ()
-    assert (await pool.refused("pool.send_test_post", "127.0.0.1", 1, ""))[0] == "INTERNAL_ERROR"
+    assert list(await pool.refused("pool.send_test_post", "127.0.0.1", 1, "")) == ["CANNOT_CONTACT_HOST", "127.0.0.1:1"]
 
 
 # Disaster recovery

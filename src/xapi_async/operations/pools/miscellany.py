@@ -141,7 +141,7 @@ async def disable_local_storage_caching(ctx: Context, self: str) -> None:
 async def send_test_post(ctx: Context, host: str, port: int, body: str) -> str:
     """pool.send_test_post: what a server answers to a POST over HTTPS; its certificate is not looked at.
 
-    Raises INTERNAL_ERROR [text] where there is no answer.
+    Raises CANNOT_CONTACT_HOST [host and port] where there is no answer.
     """
     name = f"[{host}]" if ":" in host else host
     limit = aiohttp.ClientTimeout(total=POST_SECONDS)
@@ -153,7 +153,7 @@ async def send_test_post(ctx: Context, host: str, port: int, body: str) -> str:
         ):
             return await answer.text()
     except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
-        raise ApiError("INTERNAL_ERROR", f"{host}:{port} did not answer: {error}") from error
+        raise ApiError("CANNOT_CONTACT_HOST", f"{host}:{port}") from error
 
 
 async def slave_network_report(ctx: Context, *report: object) -> tuple[str, ...]:
