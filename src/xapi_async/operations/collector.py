@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from xapi_async.datamodel.classes.bond import Bond
@@ -37,14 +37,13 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vusb import VUSB
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.datamodel.types import NULL_REF
-from xapi_async.objects.history import Change
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.devices.gpu_group import refresh_types
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.networking.vif import delete_vif
-from xapi_async.operations.orphans import PERIOD, Deleters, Needs, collector
+from xapi_async.operations.orphans import PERIOD, Deleters, Needs, after_deletions, collector
 from xapi_async.operations.storage import vbd_rules
 from xapi_async.operations.storage.records import delete_vbd
 
@@ -101,21 +100,7 @@ DELETERS: Deleters = {VBD: delete_vbd, VIF: delete_vif, PIF: delete_pif, PGPU: d
 
 async def tidy(services: Services) -> None:
     """Remove what other rules than the table's leave without a use, again and again."""
-    deleted = True
-
-    def look(changes: Sequence[Change]) -> None:
-        nonlocal deleted
-        deleted = deleted or any(change.operation == "del" and change.cls in _LOOKED_FOR for change in changes)
-
-    stop = services.store.listen(look)
-    try:
-        while True:
-            if deleted:
-                deleted = False
-                await tidy_now(services)
-            await services.clock.sleep(PERIOD)
-    finally:
-        stop()
+    await after_deletions(services, _LOOKED_FOR, lambda: tidy_now(services))
 
 
 _LOOKED_FOR = frozenset({VDI, Host, VGPU, PGPU})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from xapi_async.datamodel.language import ApiClass
@@ -29,23 +29,30 @@ def collector(needs: Needs, deleters: Deleters) -> Background:
     needed = frozenset(cls for fields in needs.values() for cls in fields.values())
 
     async def collect_orphans(services: Services) -> None:
-        deleted = True
-
-        def look(changes: Sequence[Change]) -> None:
-            nonlocal deleted
-            deleted = deleted or any(change.operation == "del" and change.cls in needed for change in changes)
-
-        stop = services.store.listen(look)
-        try:
-            while True:
-                if deleted:
-                    deleted = False
-                    await collect(services, needs, deleters)
-                await services.clock.sleep(PERIOD)
-        finally:
-            stop()
+        await after_deletions(services, needed, lambda: collect(services, needs, deleters))
 
     return collect_orphans
+
+
+async def after_deletions(
+    services: Services, classes: Collection[type[ApiClass]], work: Callable[[], Awaitable[None]]
+) -> None:
+    """Do some work at once, and again a while after objects of these classes were deleted, until cancelled."""
+    deleted = True
+
+    def look(changes: Sequence[Change]) -> None:
+        nonlocal deleted
+        deleted = deleted or any(change.operation == "del" and change.cls in classes for change in changes)
+
+    stop = services.store.listen(look)
+    try:
+        while True:
+            if deleted:
+                deleted = False
+                await work()
+            await services.clock.sleep(PERIOD)
+    finally:
+        stop()
 
 
 async def collect(services: Services, needs: Needs, deleters: Deleters) -> None:

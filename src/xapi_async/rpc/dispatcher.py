@@ -214,8 +214,6 @@ class Dispatcher:
                 self._count(call, outcome, start)
                 return outcome
 
-            if entry.message.removed:
-                raise ApiError("MESSAGE_REMOVED")
             try:
                 self._assert_allowed(entry, caller, args)
                 done = change(lambda tx: write(tx, *args))
