@@ -25,6 +25,11 @@ class FakeClock:
     def now(self) -> float:
         return self.time
 
+    stamp = now
+
+    def at(self, stamp: float) -> float:
+        return stamp
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.time += seconds

@@ -50,16 +50,16 @@ async def test_calls_are_noted_with_who_and_what(house: House, settings: AuditSe
         vm = tx.create(VM, name_label="it's\na trap").ref
     uuid = house.store.get(VM, vm).uuid
     by_root, by_ann = house.sessions.caller(root), house.sessions.caller(ann)
-    audit(by_root, _entry(VM, "start"), {"vm": vm, "start_paused": False, "force": False}, None)
-    audit(by_ann, _entry(VM, "clone"), {"vm": vm, "new_name": "x"}, denied("vm.clone"))
-    audit(by_root, _entry(VM, "start"), {"vm": vm}, ApiError("VM_BAD_POWER_STATE", vm, "halted", "running"))
-    audit(by_root, _entry(VM, "get_record"), {"self": vm}, None)
-    audit(by_root, _entry(SessionClass, "logout"), {}, None)
-    audit(by_root, _entry(SessionClass, "change_password"), {"old_pwd": "hush", "new_pwd": "hush"}, None)
+    audit(by_root, _entry(VM, "start"), [vm, False, False], None)
+    audit(by_ann, _entry(VM, "clone"), [vm, "x"], denied("vm.clone"))
+    audit(by_root, _entry(VM, "start"), [vm], ApiError("VM_BAD_POWER_STATE", vm, "halted", "running"))
+    audit(by_root, _entry(VM, "get_record"), [vm], None)
+    audit(by_root, _entry(SessionClass, "logout"), [], None)
+    audit(by_root, _entry(SessionClass, "change_password"), ["hush", "hush"], None)
     audit.note_http(by_root, "get_export", {"uuid": uuid})
     async with house.store.transaction() as tx:
         tx.delete(tx.get(VM, vm))
-    audit(by_root, _entry(VM, "destroy"), {"self": vm}, None)
+    audit(by_root, _entry(VM, "destroy"), [vm], None)
     lines = await _lines(audit)
     assert len(lines) == 6
     assert lines[0] == (
@@ -78,7 +78,7 @@ async def test_reading_since_a_time(house: House, settings: AuditSettings) -> No
     audit = AuditLog(house.store, house.clock, settings)
     root = house.sessions.caller(await house.log_in())
     for _ in range(3):
-        audit(root, _entry(VM, "start"), {}, None)
+        audit(root, _entry(VM, "start"), [], None)
         house.clock.time += 60
     assert len(await _lines(audit)) == 3
     for since in ("20180221T13:06:09Z", "2018-02-21T13:06:09Z", "2018-02-21 13:06"):

@@ -169,8 +169,10 @@ async def test_forgotten_disks_come_back_by_themselves_where_that_is_wanted(lab:
     await lab.set(SR, sr, other_config={"auto-scan": "true"})
     await lab.call("VDI.forget", lab.store.by_uuid(VDI, uuid).ref)
     loop = asyncio.create_task(scanning.scan_by_itself(lab.services))
-    for _ in range(20):
+    for _ in range(1000):
         await asyncio.sleep(0)
+        if any(vdi.uuid == uuid for vdi in lab.store.all(VDI)) and not lab.get_sr(sr).current_operations:
+            break
     loop.cancel()
     assert sr == lab.store.by_uuid(VDI, uuid).SR
     assert lab.get_sr(sr).current_operations == {}

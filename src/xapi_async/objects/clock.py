@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -13,6 +14,15 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since 1970, UTC."""
+        ...
+
+    @property
+    def stamp(self) -> Callable[[], float]:
+        """Gives stamps, which cost next to nothing; :meth:`at` tells when they were made."""
+        ...
+
+    def at(self, stamp: float) -> float:
+        """When a stamp was made, in seconds since 1970, UTC."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -28,9 +38,15 @@ class SystemClock:
         self._start = time.time()
         self._monotonic = time.monotonic()
 
+    stamp = staticmethod(time.monotonic)
+
     def now(self) -> float:
         """Seconds since 1970, UTC."""
         return self._start + (time.monotonic() - self._monotonic) * self._speed
+
+    def at(self, stamp: float) -> float:
+        """When a stamp was made, in seconds since 1970, UTC."""
+        return self._start + (stamp - self._monotonic) * self._speed
 
     async def sleep(self, seconds: float) -> None:
         """Wait ``seconds`` of this clock's time."""

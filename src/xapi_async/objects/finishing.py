@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable
 
 
-async def finish(work: Coroutine[Any, Any, None]) -> None:
+async def finish(work: Awaitable[None]) -> None:
     """Wait for work to end, even when cancelled meanwhile; the cancellation takes effect at the next ``await``.
 
     For writes that were handed over: they may be durable at any moment, and what follows depends on

@@ -9,7 +9,7 @@ from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import Entity
 
-INDEXED = ("uuid", "name_label")
+INDEXED = frozenset({"uuid", "name_label"})
 """The fields that objects are found by."""
 
 

@@ -77,11 +77,11 @@ class SqliteJournal:
 
     async def append(self, pieces: Sequence[bytes]) -> None:
         rows = [(row,) for row in _rows(pieces)]
-        await self._writer.write(("INSERT INTO journal (pieces) VALUES (?)", rows))
+        await self._writer.write_undisturbed(("INSERT INTO journal (pieces) VALUES (?)", rows))
         self._count(len(pieces), sum(len(row) for (row,) in rows))
 
     async def reserve(self, generation: int) -> None:
-        await self._writer.write(("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", [(generation,)]))
+        await self._writer.write_undisturbed(("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", [(generation,)]))
 
     async def run(self) -> None:
         """Fold the journal whenever it has grown beyond the settings, until cancelled."""

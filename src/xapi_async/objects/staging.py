@@ -1,89 +1,181 @@
 """What transactions have written and the journal has not yet made durable.
 
 Only later transactions see it. Each object appears as it will be once all that was staged has landed:
-a new object itself, or a draft over the committed one, or None where it is to be deleted.
+a new object itself, or a draft over the committed one, or None where it is to be deleted. Most staged
+objects are looked at by nobody before they land, so what appears is made when somebody does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import Draft, Entity, new_draft
 from xapi_async.objects.transaction import Step
 
+_log = logging.getLogger(__name__)
+
+
+class Staged:
+    """A change between its end and its landing. pieces: what the journal keeps of it, if anything."""
+
+    __slots__ = ("_done", "_told", "first_generation", "pieces", "steps")
+
+    def __init__(self, steps: Sequence[Step], first_generation: int, pieces: Sequence[bytes] | None) -> None:
+        self.steps = steps
+        self.first_generation = first_generation
+        self.pieces = pieces
+        self._done: asyncio.Future[None] | None = None
+        self._told: Callable[[Exception | None], None] | None = None
+
+    @property
+    def last_generation(self) -> int:
+        """The generation of its last step."""
+        return self.first_generation + len(self.steps) - 1
+
+    @property
+    def done(self) -> asyncio.Future[None]:
+        """Done when it has landed, with an exception where it was refused."""
+        if self._done is None:
+            self._done = asyncio.get_running_loop().create_future()
+        return self._done
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody's work goes on once it has landed."""
+        return self._done is not None and not self._done.done()
+
+    def then(self, told: Callable[[Exception | None], None]) -> None:
+        """Have a function called in the step in which it lands, or is refused for the reason given.
+
+        For whoever has little to do then, and no need of a task to do it in.
+        """
+        self._told = told
+
+    def end(self, error: Exception | None = None) -> None:
+        """Tell that it has landed, or why it was refused."""
+        if self._told is not None:
+            try:
+                self._told(error)
+            except Exception:
+                _log.exception("who was told of a change failed; the change itself has ended")
+        if self._done is not None and not self._done.done():  # else whoever waited was cancelled
+            if error is None:
+                self._done.set_result(None)
+            else:
+                self._done.set_exception(error)
+
 
 class Staging:
     """The staged state of every object that has one, for as long as a change of it is on its way."""
 
     def __init__(self) -> None:
-        self.objects: dict[str, Entity | None] = {}
-        self._by_class: dict[type[ApiClass], dict[str, None]] = {}
-        self._uses: dict[str, int] = {}
+        # The steps on their way, by class and object; those that have landed stay until all of an object's have.
+        self._steps: dict[type[ApiClass], dict[str, list[Step]]] = {}
+        self._landed: dict[str, int] = {}
+        self._looked_at: dict[str, Entity | None] = {}
         self._owners: dict[str, str] = {}
         self._uuids: dict[str, str] = {}
+
+    def is_there(self, cls: type[ApiClass], ref: str) -> bool | None:
+        """Whether an object will be there; None where no change of it is on its way."""
+        steps = self._steps[cls].get(ref) if cls in self._steps else None
+        return None if steps is None else steps[-1].operation != "del"
+
+    def is_staged(self, cls: type[ApiClass], ref: str) -> bool:
+        """Whether a change of the object is on its way."""
+        return cls in self._steps and ref in self._steps[cls]
+
+    def find(self, cls: type[ApiClass], ref: str, committed: Entity | None) -> Entity | None:
+        """A staged object as it will be; None where it will be gone. committed: as it is, if it is there."""
+        if ref not in self._looked_at:
+            self._looked_at[ref] = committed
+            for step in self._steps[cls][ref]:
+                self._look(step)
+        return self._looked_at[ref]
 
     def uuid_owner(self, uuid: str) -> str | None:
         """Who gets the uuid by a staged change."""
         return self._owners.get(uuid)
 
     def refs(self, cls: type[ApiClass]) -> Iterator[str]:
-        """The staged objects of a class."""
-        return (ref for ref in self._by_class.get(cls, ()) if self.objects[ref] is not None)
+        """The staged objects of a class that are not to be deleted."""
+        return (ref for ref, steps in self._steps.get(cls, _NOTHING).items() if steps[-1].operation != "del")
+
+    def is_going(self, ref: str) -> bool:
+        """Whether the object is to be deleted."""
+        return any(ref in steps and steps[ref][-1].operation == "del" for steps in self._steps.values())
 
     def has(self, cls: type[ApiClass]) -> bool:
         """Whether there are any of a class, be they to be deleted."""
-        return bool(self._by_class.get(cls))
+        return bool(self._steps.get(cls))
 
-    def add(self, step: Step, committed: Entity | None) -> None:
-        """Stage a step. committed: the object as it is committed."""
+    def add(self, step: Step) -> None:
+        """Stage a step."""
         ref = step.ref
-        self._uses[ref] = self._uses.get(ref, 0) + 1
-        self._by_class.setdefault(step.cls, {})[ref] = None
-        if step.operation == "mod":
-            draft = self._draft(ref, committed)
-            for name, value in step.values.items():
-                draft.write(name, value)
-            for field, delta in step.links.items():
-                for other, is_in in delta.items():
-                    draft.note_link(field, other, is_in)
-            if "uuid" in step.values:
-                self._own(step.values["uuid"], ref)
-        elif step.operation == "add":
-            self.objects[ref] = step.entity
-            self._own(step.entity.uuid, ref)
+        of_class = self._steps.get(step.cls)
+        if of_class is None:
+            of_class = self._steps[step.cls] = {}
+        steps = of_class.get(ref)
+        if steps is None:
+            of_class[ref] = [step]
         else:
-            self.objects[ref] = None
+            steps.append(step)
+        if ref in self._looked_at:
+            self._look(step)
+        if step.operation == "add":
+            self._own(step.entity.uuid, ref)
+        elif "uuid" in step.values:
+            self._own(step.values["uuid"], ref)
 
     def remove(self, step: Step) -> None:
         """Forget a step that has landed; its object, too, when nothing more of it is on its way."""
         ref = step.ref
-        uses = self._uses[ref] - 1
-        if uses:
-            self._uses[ref] = uses
+        of_class = self._steps[step.cls]
+        landed = self._landed.get(ref, 0) + 1
+        if landed < len(of_class[ref]):
+            self._landed[ref] = landed
             return
-        del self._uses[ref]
-        self.objects.pop(ref, None)
-        self._by_class[step.cls].pop(ref, None)
+        del of_class[ref]
+        if landed > 1:
+            del self._landed[ref]
+        if self._looked_at:
+            self._looked_at.pop(ref, None)
         if ref in self._uuids:
             self._owners.pop(self._uuids.pop(ref), None)
 
     def clear(self) -> None:
         """Forget everything."""
-        self.objects.clear()
-        self._uses.clear()
-        self._by_class.clear()
+        self._steps.clear()
+        self._landed.clear()
+        self._looked_at.clear()
         self._owners.clear()
         self._uuids.clear()
 
-    def _draft(self, ref: str, committed: Entity | None) -> Draft:
-        current = self.objects.get(ref)
-        if not isinstance(current, Draft):
-            # A staged new object is built upon as well: later writes must not show in it before it lands.
-            current = self.objects[ref] = new_draft(cast(Entity, current or committed))
-        return current
+    def _look(self, step: Step) -> None:
+        """Bring an object that is looked at up to a step."""
+        ref = step.ref
+        if step.operation == "add":
+            self._looked_at[ref] = step.entity
+        elif step.operation == "del":
+            self._looked_at[ref] = None
+        else:
+            current = self._looked_at[ref]
+            if not isinstance(current, Draft):
+                # A staged new object is built upon as well: later writes must not show in it before it lands.
+                current = self._looked_at[ref] = new_draft(cast(Entity, current))
+            for name, value in step.values.items():
+                current.write(name, value)
+            for field, delta in step.links.items():
+                for other, is_in in delta.items():
+                    current.note_link(field, other, is_in)
 
     def _own(self, uuid: str, ref: str) -> None:
         self._owners[uuid] = ref
         self._uuids[ref] = uuid
+
+
+_NOTHING: dict[str, list[Step]] = {}

@@ -21,14 +21,14 @@ from xapi_async.objects import membership
 from xapi_async.objects.entity import STARTS, Entity
 from xapi_async.objects.finishing import finish
 from xapi_async.objects.histogram import JournalStats
-from xapi_async.objects.history import Change, Operation, Removal, Removals
+from xapi_async.objects.history import Change, Removal, Removals
 from xapi_async.objects.indices import INDEXED, Indices
 from xapi_async.objects.journal import Journal, JournalEntry
 from xapi_async.objects.journal import MemoryJournal as MemoryJournal
 from xapi_async.objects.relations import COMPUTED
-from xapi_async.objects.staging import Staging
+from xapi_async.objects.staging import Staged, Staging
 from xapi_async.objects.totals import Sum, Totals
-from xapi_async.objects.transaction import Step, Transaction
+from xapi_async.objects.transaction import NONE, Step, Transaction
 from xapi_async.objects.turns import Turns
 
 A = TypeVar("A", bound=ApiClass)
@@ -37,24 +37,13 @@ Watcher = Callable[[Change], None]
 Follower = Callable[[Sequence[Step], int], None]
 """Told of the steps of a commit, with the generation of the first; each further one has the next."""
 
+LANDED_AT_ONCE = 64
+"""How many transactions land in one step, and tell whoever waits for no more than that: a millisecond's work."""
+
 RESERVE = 1_000_000
 """How many generations are reserved ahead, so that changes that are not journaled can have some at once."""
 
-_NO_TOTALS: Mapping[Sum[Any], Totals[Any]] = {}
-
 _log = logging.getLogger(__name__)
-
-
-class _Staged:
-    """A transaction between its end and its application. pieces: what the journal keeps of it, if anything."""
-
-    __slots__ = ("done", "first_generation", "pieces", "steps")
-
-    def __init__(self, steps: list[Step], first_generation: int, pieces: Sequence[bytes] | None) -> None:
-        self.steps = steps
-        self.first_generation = first_generation
-        self.pieces = pieces
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class Store:
@@ -75,7 +64,7 @@ class Store:
         self._tables: dict[type[ApiClass], dict[str, Entity]] = {cls: {} for cls in CLASSES}
         self._indices = Indices()
         self._staging = Staging()
-        self._queue: list[_Staged] = []
+        self._queue: list[Staged] = []
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         self._open: Transaction | None = None
@@ -177,35 +166,41 @@ class Store:
         """
         return Transaction(self)
 
-    def change(self, body: Callable[[Transaction], None]) -> asyncio.Future[None] | None:
-        """Run the body of a transaction; gives what is done when its changes have landed, None where they have.
+    def put(self, cls: type[ApiClass], ref: str, name: str, value: Any) -> Staged | None:
+        """Write one field of an object from which nothing else follows; None where the change has landed already.
 
-        The short way for whoever has no need to wait here. Raises what the body raises, and what leaving one does.
+        The short way for accessors, which are most of all changes. Raises HANDLE_INVALID [class, ref], and
+        what leaving a transaction does.
         """
-        tx = Transaction(self)
-        self.enter(tx)
-        try:
-            body(tx)
-        except BaseException:
-            self.leave(tx, failed=True)
-            raise
-        return self.leave(tx, failed=False)
+        if self._open is not None:
+            raise RuntimeError("a transaction is open: what is written beside it could not be in order")
+        is_there = self._staging.is_there(cls, ref)
+        if not (is_there or (is_there is None and ref in self._tables[cls])):
+            raise ApiError("HANDLE_INVALID", cls.FACTS.name, ref)
+        return self._stage((Step("mod", cls, ref, {name: value}, NONE),))
 
     async def run(self) -> None:
         """Make staged changes durable and visible, as long as the store is in use; cancel to end it.
 
         What is staged then is still written; transactions that end later are refused.
         """
+        # In a task that nobody cancels: what was handed to the journal may be durable at any moment.
+        writing = asyncio.ensure_future(self._keep_writing())
         try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                await self.flush()
+            await asyncio.shield(writing)
         finally:
             self._closed = True
-            await self.flush()
+            self._wake.set()
+            await finish(writing)
 
-    async def flush(self) -> None:
+    async def _keep_writing(self) -> None:
+        while not self._closed:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._write_all()
+        await self._write_all()
+
+    async def _write_all(self) -> None:
         """Write what is staged; when this returns, all of it has landed or was refused."""
         async with self._writing:
             while self._queue:
@@ -224,43 +219,43 @@ class Store:
             raise RuntimeError("a transaction is open: its body must have awaited something")
         self._open = tx
 
-    def leave(self, tx: Transaction, *, failed: bool) -> asyncio.Future[None] | None:
-        """Close a transaction and stage its changes, unless it failed; gives what is done when they have landed.
+    def leave(self, tx: Transaction, *, failed: bool) -> Staged | None:
+        """Close a transaction and stage its changes, unless it failed; None where nothing has to be waited for.
 
         Raises INTERNAL_ERROR after the store was closed, and TypeError for values that cannot be kept.
         """
         self._open = None
-        if failed or not tx.steps:
-            return None
+        return None if failed or not tx.steps else self._stage(list(tx.steps.values()))
+
+    def _stage(self, steps: Sequence[Step]) -> Staged | None:
         if self._closed:
             raise ApiError("INTERNAL_ERROR", "the server is shutting down: nothing can be changed any more")
-        steps = list(tx.steps.values())
-        first = self._issued + 1
+        first = generation = self._issued + 1
         entries: list[JournalEntry] = []
-        for generation, step in enumerate(steps, first):
+        for step in steps:
             entry = _journal_entry(step, generation)
             if entry is not None:
                 entries.append(entry)
-        staged = _Staged(steps, first, self._journal.encode(entries) if entries else None)
-        self._issued += len(steps)
+            generation += 1
+        staged = Staged(steps, first, self._journal.encode(entries) if entries else None)
+        self._issued = generation - 1
         if self._issued + RESERVE // 2 > self._reserved:
             self._wake.set()
         if not entries and not self._queue and not self._writing.locked() and self._issued <= self._reserved:
-            self._land(staged)  # nothing to keep, and nobody before it whose turn would come later
+            self._land((staged,))  # nothing to keep, and nobody before it whose turn would come later
+            self._count(steps)
             return None
         for step in steps:
-            self._staging.add(step, self._tables[step.cls].get(step.ref))
+            self._staging.add(step)
         self._count(steps)
         self._queue.append(staged)
         self._wake.set()
-        return staged.done
+        return staged
 
     def latest(self, cls: type[ApiClass], ref: str) -> Entity | None:
         """The object as a new transaction sees it: staged before committed."""
-        if ref in self._staging.objects:
-            staged = self._staging.objects[ref]
-            return staged if isinstance(staged, cls) else None
-        return self._tables[cls].get(ref)
+        committed = self._tables[cls].get(ref)
+        return self._staging.find(cls, ref, committed) if self._staging.is_staged(cls, ref) else committed
 
     def latest_refs(self, cls: type[ApiClass]) -> Iterator[str]:
         """References of all objects of a class that are there or were staged."""
@@ -275,9 +270,7 @@ class Store:
     def latest_uuid_ref(self, uuid: str) -> str | None:
         """Who has the uuid, in any class."""
         ref = self._staging.uuid_owner(uuid) or self._indices.by_uuid(uuid)
-        if ref is not None and ref in self._staging.objects and self._staging.objects[ref] is None:
-            return None
-        return ref
+        return None if ref is None or self._staging.is_going(ref) else ref
 
     # Landing
 
@@ -289,7 +282,7 @@ class Store:
                 await self._reserve()
             if kept:
                 start = perf_counter()
-                await finish(self._journal.append([piece for pieces in kept for piece in pieces]))
+                await self._journal.append([piece for pieces in kept for piece in pieces])
                 self.written.note(len(kept), perf_counter() - start)
         except Exception as error:  # whatever the journal met, nothing of it may become visible
             self.written.failure = str(error)
@@ -297,27 +290,24 @@ class Store:
             return
         await self._land_all(batch)
 
-    async def _land_all(self, batch: Sequence[_Staged]) -> None:
+    async def _land_all(self, batch: Sequence[Staged]) -> None:
         """Make a batch visible, no faster than those who waited for it can go on without keeping others waiting."""
-        cancelled: asyncio.CancelledError | None = None
-        for staged in batch:
-            if cancelled is None and not staged.done.done():
-                try:
+        for start in range(0, len(batch), LANDED_AT_ONCE):
+            if start:
+                await self._turns.take()
+            at_once = batch[start : start + LANDED_AT_ONCE]
+            self._land(at_once, was_staged=True)
+            for staged in at_once:
+                if staged.is_awaited:
                     await self._turns.take()
-                except asyncio.CancelledError as error:  # what is durable has to land all the same
-                    cancelled = error
-            self._land(staged)
-            for step in staged.steps:
-                self._staging.remove(step)
-        if cancelled is not None:
-            raise cancelled
+                staged.end()
 
     async def _reserve(self) -> None:
         ceiling = self._issued + RESERVE
-        await finish(self._journal.reserve(ceiling))
+        await self._journal.reserve(ceiling)
         self._reserved = ceiling
 
-    def _refuse(self, batch: list[_Staged], error: Exception) -> None:
+    def _refuse(self, batch: list[Staged], error: Exception) -> None:
         """Drop a batch the journal could not keep, and what was staged meanwhile, as it was built on it.
 
         What needs no journal and wrote to nothing of that lands nevertheless.
@@ -329,72 +319,74 @@ class Store:
         fallen: set[str] = set()
         for staged in batch:
             refs = {step.ref for step in staged.steps}
-            if staged.pieces is None and fallen.isdisjoint(refs) and self._last(staged) <= self._reserved:
-                self._land(staged)
+            if staged.pieces is None and fallen.isdisjoint(refs) and staged.last_generation <= self._reserved:
+                self._land((staged,))
+                self._count(staged.steps)
+                staged.end()
                 continue
             fallen |= refs
-            if not staged.done.done():
-                failure = ApiError("INTERNAL_ERROR", f"the change could not be stored: {error}")
-                failure.__cause__ = error
-                staged.done.set_exception(failure)
+            failure = ApiError("INTERNAL_ERROR", f"the change could not be stored: {error}")
+            failure.__cause__ = error
+            staged.end(failure)
 
-    @staticmethod
-    def _last(staged: _Staged) -> int:
-        return staged.first_generation + len(staged.steps) - 1
-
-    def _land(self, staged: _Staged) -> None:
-        generation = staged.first_generation
+    def _land(self, batch: Sequence[Staged], *, was_staged: bool = False) -> None:
+        """Make changes visible, in one step; who waits for them is not told yet."""
         changes: list[Change] = []
-        for step in staged.steps:
-            entity = self._land_step(step, generation)
-            changes.append(Change(cast(Operation, step.operation), step.cls, step.ref, generation, entity))
-            generation += 1
-        self.generation = max(self.generation, generation - 1)
-        if self._follower is not None:
-            self._follower(staged.steps, staged.first_generation)
-        self._count(staged.steps)
+        for staged in batch:
+            generation = staged.first_generation
+            for step in staged.steps:
+                changes.append(self._land_step(step, generation))
+                if was_staged:
+                    self._staging.remove(step)
+                generation += 1
+            self.generation = max(self.generation, generation - 1)
+            if self._follower is not None:
+                self._follower(staged.steps, staged.first_generation)
         for listener in tuple(self._listeners):
             try:
                 listener(changes)
             except Exception:
                 _log.exception("a listener failed; the change itself has landed")
-        for change in changes:
-            for watcher in tuple(self._watchers.get(change.ref, ())):
-                watcher(change)
-        if not staged.done.done():  # else whoever waited was cancelled
-            staged.done.set_result(None)
+        if self._watchers:
+            for change in changes:
+                for watcher in tuple(self._watchers.get(change.ref, ())):
+                    watcher(change)
 
     def _count(self, steps: Sequence[Step]) -> None:
+        """Count what is newest of some objects."""
         for step in steps:
-            for totals in self._totals.get(step.cls, _NO_TOTALS).values():
-                totals.note(step.ref, self.latest(step.cls, step.ref))
+            of_class = self._totals.get(step.cls)
+            if of_class:
+                for totals in of_class.values():
+                    totals.note(step.ref, self.latest(step.cls, step.ref))
 
-    def _land_step(self, step: Step, generation: int) -> Entity:
-        table = self._tables[step.cls]
+    def _land_step(self, step: Step, generation: int) -> Change:
+        cls, ref, values = step.cls, step.ref, step.values
+        table = self._tables[cls]
         if step.operation == "add":
             entity = step.entity
             entity.born = entity.modified = generation
-            table[step.ref] = entity
-            self._indices.add(step.cls, entity)
-            return entity
-        entity = table.pop(step.ref)
+            table[ref] = entity
+            self._indices.add(cls, entity)
+            return Change("add", cls, ref, generation, entity)
+        entity = table.pop(ref)
         if step.operation == "del":
-            self._indices.remove(step.cls, entity)
-            self.removals.add(step.cls, Removal(step.ref, entity.born, generation))
-            return entity
-        indexed = any(name in step.values for name in INDEXED)
-        if indexed:
-            self._indices.remove(step.cls, entity)
-        for name, value in step.values.items():
+            self._indices.remove(cls, entity)
+            self.removals.add(cls, Removal(ref, entity.born, generation))
+            return Change("del", cls, ref, generation, entity)
+        is_indexed = not INDEXED.isdisjoint(values)
+        if is_indexed:
+            self._indices.remove(cls, entity)
+        for name, value in values.items():
             setattr(entity, name, value)
         if step.links:
             membership.apply(entity, step.links)
-        if indexed:
-            self._indices.add(step.cls, entity)
+        if is_indexed:
+            self._indices.add(cls, entity)
         entity.modified = generation
         entity.memo = None
-        table[step.ref] = entity  # now the last
-        return entity
+        table[ref] = entity  # now the last
+        return Change("mod", cls, ref, generation, entity)
 
     def repeat(self, step: Step, generation: int) -> None:
         """Apply a step that has landed in another store, in a store that only repeats that one."""

@@ -27,6 +27,7 @@ from xapi_async.objects.entity import (
     new_ref,
     new_uuid,
 )
+from xapi_async.objects.history import Operation
 from xapi_async.objects.membership import link, unlink
 from xapi_async.objects.relations import COMPUTED, FORWARD, End
 from xapi_async.objects.totals import Adjusted, Sum, Totals
@@ -41,23 +42,29 @@ class Step:
     """One entry of a change set: an object created, written or deleted, in order of first touch.
 
     operation is ``add``, ``mod`` or ``del``. values, links: what was written and what joined or left
-    which set, for ``mod``; an ``add`` has all of it in its entity.
+    which set, for ``mod``. entity: the new object of an ``add``, which has all of it.
     """
 
     __slots__ = ("cls", "entity", "links", "operation", "ref", "values")
 
-    def __init__(self, operation: str, cls: type[ApiClass], entity: Entity) -> None:
+    entity: Entity
+
+    def __init__(self, operation: Operation, cls: type[ApiClass], ref: str, values: Values, links: Links) -> None:
         self.operation = operation
         self.cls = cls
-        self.ref = entity.ref
-        self.entity = entity
-        self.values: Values = _NONE
-        self.links: Links = _NONE
-        if operation == "mod" and isinstance(entity, Draft):
-            self.values, self.links = entity.changes, entity.links
+        self.ref = ref
+        self.values = values
+        self.links = links
 
 
-_NONE: Final[dict[str, Any]] = {}
+def _adding(cls: type[ApiClass], entity: Entity) -> Step:
+    step = Step("add", cls, entity.ref, NONE, NONE)
+    step.entity = entity
+    return step
+
+
+NONE: Final[dict[str, Any]] = {}
+"""No values, or no links, of a step; not to be changed."""
 
 
 class Transaction:
@@ -78,9 +85,9 @@ class Transaction:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        durable = self._store.leave(self, failed=kind is not None)
-        if durable is not None:
-            await durable
+        staged = self._store.leave(self, failed=kind is not None)
+        if staged is not None:
+            await staged.done
 
     # Reading
 
@@ -169,7 +176,7 @@ class Transaction:
         entity = new_entity(cls, ref or new_ref(), values)
         self._objects[entity.ref] = entity
         self._uuids[values["uuid"]] = entity.ref
-        self.steps[entity.ref] = Step("add", cls, entity)
+        self.steps[entity.ref] = _adding(cls, entity)
         for field, end in FORWARD[cls].items():
             self._link(end, entity.ref, getattr(entity, field))
         return cast(A, entity)
@@ -201,7 +208,7 @@ class Transaction:
         pointed = [(end, getattr(entity, field)) for field, end in FORWARD[cls].items()]
         noted = self.steps.pop(ref, None)
         if noted is None or noted.operation != "add":
-            self.steps[ref] = Step("del", cls, entity)
+            self.steps[ref] = Step("del", cls, ref, NONE, NONE)
         self._objects[ref] = None
         for end, value in pointed:
             self._unlink(end, ref, value)
@@ -223,8 +230,8 @@ class Transaction:
             setattr(entity, name, value)
 
     def _note(self, entity: Entity) -> None:
-        if entity.ref not in self.steps:
-            self.steps[entity.ref] = Step("mod", declared_class(entity), entity)
+        if entity.ref not in self.steps and isinstance(entity, Draft):  # a new object has its step already
+            self.steps[entity.ref] = Step("mod", declared_class(entity), entity.ref, entity.changes, entity.links)
 
     def _uuid_owner(self, uuid: str) -> str | None:
         ref = self._uuids.get(uuid)

@@ -54,13 +54,15 @@ _Argument = tuple[str, str, str, str]
 """An argument as it is shown: its parameter, and the name, uuid and reference of an object, or its text."""
 
 
+_Shown = tuple[int, str, type[ApiClass] | None]
+"""A parameter that is shown: its place, its name, and the class it refers to."""
+
+
 class _Noted(NamedTuple):
     """What is noted of a call. seconds: since 1970. error: its code, None where it succeeded."""
 
     seconds: float
-    session: str
-    user: str
-    user_name: str
+    caller: Caller
     kind: str
     call: str
     arguments: Sequence[_Argument]
@@ -78,22 +80,21 @@ class AuditLog:
         # Notes become lines only when they are written or read: most that are kept in memory never are.
         self._memory: deque[_Noted] = deque(maxlen=settings.lines_in_memory)
         self._pending: list[_Noted] = []
-        self._shown: dict[str, tuple[tuple[str, type[ApiClass] | None], ...]] = {}
+        self._shown: dict[str, tuple[_Shown, ...] | None] = {}
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         # An object that a call destroyed is gone when the call is noted; its name is still wanted.
         self._gone: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         store.listen(self._remember_gone)
 
-    def __call__(self, caller: Caller, entry: Audited, params: Mapping[str, Any], error: ApiError | None) -> None:
-        """Note a call and how it ended."""
-        if ".get" in entry.name or entry.name in _EXCLUDED:
-            return
-        shown = self._shown.get(entry.name)
-        if shown is None:
-            shown = self._shown[entry.name] = tuple(_shown_params(entry.message))
-        arguments = [self._argument(name, cls, params.get(name)) for name, cls in shown]
-        self._note(caller, "API", entry.name, arguments, error)
+    def __call__(self, caller: Caller, entry: Audited, args: Sequence[Any], error: ApiError | None) -> None:
+        """Note a call and how it ended. args: its parameters, the session left out."""
+        name = entry.name
+        if name not in self._shown:
+            self._shown[name] = tuple(_shown_params(entry.message)) if _is_noted(name) else None
+        shown = self._shown[name]
+        if shown is not None:
+            self._note(caller, "API", name, [self._argument(one, args) for one in shown], error)
 
     def note_http(
         self, caller: Caller, action: str, arguments: Mapping[str, str], error: ApiError | None = None
@@ -148,9 +149,7 @@ class AuditLog:
         arguments: Sequence[_Argument],
         error: ApiError | None,
     ) -> None:
-        user = caller.user_sid or ("LOCAL_SUPERUSER" if caller.is_superuser else "")
-        code = None if error is None else error.code
-        noted = _Noted(self._clock.now(), caller.session, user, caller.user_name, kind, call, arguments, code)
+        noted = _Noted(self._clock.now(), caller, kind, call, arguments, None if error is None else error.code)
         if self._path is None:
             self._memory.append(noted)
             return
@@ -160,10 +159,14 @@ class AuditLog:
         self._pending.append(noted)
         self._wake.set()
 
-    def _argument(self, name: str, cls: type[ApiClass] | None, value: Any) -> _Argument:
+    def _argument(self, shown: _Shown, args: Sequence[Any]) -> _Argument:
         """What is shown of an argument: for an object its name, uuid and reference."""
-        if cls is None or not isinstance(value, str):
-            return name, "", "", value if isinstance(value, str) else ""
+        place, name, cls = shown
+        value = args[place] if place < len(args) else ""
+        if type(value) is not str:
+            return name, "", "", ""
+        if cls is None:
+            return name, "", "", value
         found = self._store.find(cls, value)
         if found is None:
             return (name, *self._gone.get(value, ("", "", value)))
@@ -177,20 +180,26 @@ class AuditLog:
                     self._gone.popitem(last=False)
 
 
-def _shown_params(message: Message) -> Iterator[tuple[str, type[ApiClass] | None]]:
+def _is_noted(name: str) -> bool:
+    return ".get" not in name and name not in _EXCLUDED
+
+
+def _shown_params(message: Message) -> Iterator[_Shown]:
     """The parameters that lines show: references, with their class, and names."""
-    for param in message.params:
+    for place, param in enumerate(message.params):
         if isinstance(param.type, Ref):
-            yield param.name, BY_NAME.get(param.type.cls)
+            yield place, param.name, BY_NAME.get(param.type.cls)
         elif param.name in _NAMING and param.type == STRING:
-            yield param.name, None
+            yield place, param.name, None
 
 
 def _line(noted: _Noted) -> str:
     """A note as a line of the log."""
     allowed = "DENIED" if noted.error == DENIED else "ALLOWED"
     outcome = "OK" if noted.error is None else f"ERROR:{noted.error}"
-    words = (track_id(noted.session), noted.user, noted.user_name, allowed, outcome, noted.kind, noted.call)
+    caller = noted.caller
+    user = caller.user_sid or ("LOCAL_SUPERUSER" if caller.is_superuser else "")
+    words = (track_id(caller.session), user, caller.user_name, allowed, outcome, noted.kind, noted.call)
     shown = " ".join(f"({_words(argument)})" for argument in noted.arguments)
     return f"[{_stamp_of(noted.seconds)}|audit] ({_words(words)} ({shown}))"
 

@@ -17,6 +17,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.datamodel.types import ApiType, Scalar
 from xapi_async.objects.entity import Entity
+from xapi_async.objects.staging import Staged
 from xapi_async.operations.context import Origin
 
 
@@ -98,6 +99,30 @@ class Landing:
                 self.outcome()
             raise
         return self.outcome()
+
+
+class Writing:
+    """The outcome of a write, which is there in the step in which its change lands. Either way of asking, once."""
+
+    __slots__ = ("_finish", "_staged")
+
+    def __init__(self, staged: Staged, finish: Callable[[BaseException | None], Outcome]) -> None:
+        self._staged = staged
+        self._finish = finish
+
+    def then(self, told: Callable[[Outcome], None]) -> None:
+        """Have a function called with it: no task waits, no future is made, and the event loop need not turn."""
+        finish = self._finish
+        self._staged.then(lambda error: told(finish(error)))
+
+    def __await__(self) -> Generator[Any, None, Outcome]:
+        error: BaseException | None = None
+        try:
+            # Shielded: a change lands whether or not whoever waits here still wants to know.
+            yield from asyncio.shield(self._staged.done).__await__()
+        except ApiError as refused:
+            error = refused
+        return self._finish(error)
 
 
 class Waiting(NamedTuple):

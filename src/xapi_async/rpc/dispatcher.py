@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from xapi_async.datamodel.types import STRING_SET, Ref
 from xapi_async.operations.context import Caller, Context, Handler, Handlers, Origin, Services
 from xapi_async.rpc import convert, implicit, request_id
 from xapi_async.rpc.absent import Nobody, NoTask
-from xapi_async.rpc.call import ANY, Call, Failure, Landing, Outcome, Success, Wait, Waiting
+from xapi_async.rpc.call import ANY, Call, Failure, Landing, Outcome, Success, Wait, Waiting, Writing
 from xapi_async.rpc.entries import Entry, entries
 from xapi_async.rpc.roles import denied
 from xapi_async.rpc.stats import UNKNOWN, CallStats
@@ -42,12 +42,12 @@ class Sessions(Protocol):
 class Audit(Protocol):
     """Where calls are noted; see :mod:`xapi_async.rpc.audit`."""
 
-    def __call__(self, caller: Caller, entry: Entry, params: Mapping[str, Any], error: ApiError | None) -> None:
-        """Note a call and how it ended."""
+    def __call__(self, caller: Caller, entry: Entry, args: Sequence[Any], error: ApiError | None) -> None:
+        """Note a call and how it ended. args: its parameters, the session left out."""
         ...
 
 
-def _no_audit(caller: Caller, entry: Entry, params: Mapping[str, Any], error: ApiError | None) -> None:
+def _no_audit(caller: Caller, entry: Entry, args: Sequence[Any], error: ApiError | None) -> None:
     return None
 
 
@@ -92,27 +92,23 @@ class Dispatcher:
     def call(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Answer a call: at once where it only reads, else by something to await."""
         start = perf_counter()
-        outcome = self._answer(call)
-        if isinstance(outcome, tuple):
-            self._count(call, outcome, start)
-            return outcome
-        if type(outcome) is Landing:
-            return outcome
-        return self._counted(call, outcome, start)
-
-    def _answer(self, call: Call) -> Outcome | Awaitable[Outcome]:
+        outcome: Outcome | Awaitable[Outcome]
         try:
             if not call.text_checked:
                 convert.check_text(call.params)
             answer = (self._table_of(call) if self._tables else self._table).get(call.method)
-            if answer is None:
-                return self._unlisted(call)
-            return answer(call)
+            outcome = self._unlisted(call) if answer is None else answer(call)
         except ApiError as error:
             log.info("%s refused: %s", self._known(call.method), error.code)
-            return Failure(error)
+            outcome = Failure(error)
         except Exception as error:
-            return Failure(internal_error(call.method, error))
+            outcome = Failure(internal_error(call.method, error))
+        if isinstance(outcome, tuple):
+            self._count(call, outcome, start)
+            return outcome
+        if type(outcome) is Writing or type(outcome) is Landing:
+            return outcome
+        return self._counted(call, outcome, start)
 
     async def _counted(self, call: Call, answer: Awaitable[Outcome], start: float) -> Outcome:
         task = asyncio.current_task()
@@ -193,33 +189,38 @@ class Dispatcher:
 
         return answer
 
-    def answer_written(self, entry: Entry) -> Callable[[Call], Outcome | Landing]:
+    def answer_written(self, entry: Entry) -> Callable[[Call], Outcome | Writing]:
         """The function that answers a message that writes a field: it waits for nothing but the journal."""
-        write, change = entry.write, self._services.store.change
+        write, store, converters = entry.write, self._services.store, entry.converters
         assert write is not None  # only such entries come here
         success = Success(entry.message.result, None)
+        expected = len(converters) + 1
 
-        def answer(call: Call) -> Outcome | Landing:
+        def answer(call: Call) -> Outcome | Writing:
             start = perf_counter()
-            args = _arguments(entry, call)
-            caller = self._caller(entry, call)
-
-            def finish(error: BaseException | None) -> Outcome:
-                failure = error if isinstance(error, ApiError) else _stopped() if error is not None else None
-                self._note(entry, caller, args, failure)
-                return success if failure is None else Failure(failure)
+            params = call.params
+            if len(params) != expected:
+                raise _count_mismatch(call, expected - 1, len(params) - 1)
+            args = [convert_param(param) for convert_param, param in zip(converters, params[1:], strict=True)]
+            caller = self.caller_of(_session_text(params[0]))
 
             def land(error: BaseException | None) -> Outcome:
                 outcome = finish(error)
                 self._count(call, outcome, start)
                 return outcome
 
+            def finish(error: BaseException | None) -> Outcome:
+                failure = error if error is None or isinstance(error, ApiError) else _stopped()
+                self._note(entry, caller, args, failure)
+                return success if failure is None else Failure(failure)
+
             try:
-                self._assert_allowed(entry, caller, args)
-                done = change(lambda tx: write(tx, *args))
+                if not caller.is_superuser:
+                    self._assert_allowed(entry, caller, args)
+                staged = write(store, *args)
             except ApiError as error:
                 return finish(error)
-            return finish(None) if done is None else Landing(done, land)
+            return finish(None) if staged is None else Writing(staged, land)
 
         return answer
 
@@ -323,8 +324,7 @@ class Dispatcher:
     def _note(self, entry: Entry, caller: Caller, args: list[Any], error: ApiError | None) -> None:
         if error is not None:
             log.info("%s refused: %s", entry.name, error.code)
-        names = (param.name for param in entry.message.params)
-        self._audit(caller, entry, dict(zip(names, args, strict=False)), error)
+        self._audit(caller, entry, args, error)
 
     # Names that are not in the datamodel
 

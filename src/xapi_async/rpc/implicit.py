@@ -13,18 +13,19 @@ from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass, Field, Message
 from xapi_async.datamodel.types import NULL_REF, Map, Ref, Set
+from xapi_async.objects.entity import Entity
 from xapi_async.objects.query import compile_query
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.relations import COMPUTED, FORWARD
+from xapi_async.objects.staging import Staged
 from xapi_async.objects.store import Store
 from xapi_async.objects.stored_names import stored_name
-from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handler
 from xapi_async.rpc.convert import stored
 
 Read = Callable[..., Any]
-Write = Callable[..., None]
-"""What a message writes, in a transaction that is its first parameter; it neither waits nor gives anything."""
+Write = Callable[..., Staged | None]
+"""A message that writes a field, in the store that is its first parameter; it gives what :meth:`Store.put` does."""
 
 
 def reader(store: Store, cls: type[ApiClass], message: Message) -> Read | None:
@@ -104,8 +105,9 @@ _READERS: dict[str, Callable[[Store, type[ApiClass]], Read]] = {
 
 
 def field_writer(cls: type[ApiClass], message: Message) -> Write | None:
-    """What an implicit message writes into a field; None where it is not one of those."""
+    """The function behind an implicit message that writes a field; None where it is not one of those."""
     if message.kind in _FIELD_WRITERS and message.field is not None:
+        assert message.field.name not in FORWARD[cls]  # clients write no field from which another follows
         return _FIELD_WRITERS[message.kind](cls, message.field)
     return None
 
@@ -113,10 +115,9 @@ def field_writer(cls: type[ApiClass], message: Message) -> Write | None:
 def _setter(cls: type[ApiClass], field: Field[Any]) -> Write:
     name = field.name
 
-    def set_field(tx: Transaction, ref: str, value: Any) -> None:
-        tx.set(tx.get(cls, ref), **{name: stored(field, value)})
-
-    return set_field
+    if field.type.text == "datetime":
+        return lambda store, ref, value: store.put(cls, ref, name, stored(field, value))
+    return lambda store, ref, value: store.put(cls, ref, name, value)
 
 
 def _adder(cls: type[ApiClass], field: Field[Any]) -> Write:
@@ -125,19 +126,17 @@ def _adder(cls: type[ApiClass], field: Field[Any]) -> Write:
         # The API names a field in this error as it is stored, with its namespaces.
         named = stored_name(cls, name)
 
-        def add_to(tx: Transaction, ref: str, key: Any, value: Any) -> None:
-            target = tx.get(cls, ref)
-            current = getattr(target, name)
+        def add_to(store: Store, ref: str, key: Any, value: Any) -> Staged | None:
+            current = getattr(_newest(store, cls, ref), name)
             if key in current:
                 raise ApiError("MAP_DUPLICATE_KEY", wire_class, named, ref, key)
-            tx.set(target, **{name: {key: value, **current}})
+            return store.put(cls, ref, name, {key: value, **current})
 
         return add_to
 
-    def add(tx: Transaction, ref: str, value: Any) -> None:
-        target = tx.get(cls, ref)
-        current = getattr(target, name)
-        tx.set(target, **{name: current if value in current else (value, *current)})
+    def add(store: Store, ref: str, value: Any) -> Staged | None:
+        current = getattr(_newest(store, cls, ref), name)
+        return store.put(cls, ref, name, current if value in current else (value, *current))
 
     return add
 
@@ -145,15 +144,21 @@ def _adder(cls: type[ApiClass], field: Field[Any]) -> Write:
 def _remover(cls: type[ApiClass], field: Field[Any]) -> Write:
     name, is_map = field.name, isinstance(field.type, Map)
 
-    def remove(tx: Transaction, ref: str, item: Any) -> None:
-        target = tx.get(cls, ref)
-        current = getattr(target, name)
+    def remove(store: Store, ref: str, item: Any) -> Staged | None:
+        current = getattr(_newest(store, cls, ref), name)
         left: Any = {k: v for k, v in current.items() if k != item} if is_map else None
         if left is None:
             left = tuple(value for value in current if value != item)
-        tx.set(target, **{name: left})
+        return store.put(cls, ref, name, left)
 
     return remove
+
+
+def _newest(store: Store, cls: type[ApiClass], ref: str) -> Entity:
+    found = store.latest(cls, ref)
+    if found is None:
+        raise ApiError("HANDLE_INVALID", cls.FACTS.name, ref)
+    return found
 
 
 _FIELD_WRITERS: dict[str, Callable[[type[ApiClass], Field[Any]], Write]] = {

@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 
 
 class SessionCaller:
-    """The caller behind a session. last_active: seconds since 1970. is_stored: clients see it as an object."""
+    """The caller behind a session. last_active: the clock's stamp. is_stored: clients see it as an object."""
 
     __slots__ = (
         "_permissions", "is_pool", "is_stored", "is_superuser", "last_active", "may", "session", "user_name",
         "user_sid",
     )  # fmt: skip
 
-    def __init__(self, session: str, identity: Identity, now: float, *, is_stored: bool) -> None:
+    def __init__(self, session: str, identity: Identity, stamp: float, *, is_stored: bool) -> None:
         self.session = session
         self.user_name = identity.name
         self.user_sid = identity.sid
@@ -40,7 +40,7 @@ class SessionCaller:
         # A session of this host alone passes wherever hosts pass.
         self.is_pool = identity.is_pool or not is_stored
         self.is_stored = is_stored
-        self.last_active = now
+        self.last_active = stamp
         self._permissions = frozenset(identity.permissions)
         self.may: Callable[[str], bool] = _anything if self.is_superuser else self._permissions.__contains__
 
@@ -55,6 +55,7 @@ class Sessions:
     def __init__(self, store: Store, clock: Clock, login: Login, passwords: Passwords) -> None:
         self._store = store
         self._clock = clock
+        self._stamp = clock.stamp
         self._login = login
         self._passwords = passwords
         self._callers: dict[str, SessionCaller] = {}
@@ -67,7 +68,7 @@ class Sessions:
         found = self._callers.get(ref)
         if found is None:
             raise ApiError("SESSION_INVALID", ref)
-        found.last_active = self._clock.now()
+        found.last_active = self._stamp()
         return found
 
     def peek(self, ref: str) -> SessionCaller:
@@ -81,12 +82,12 @@ class Sessions:
         """Count a session as used now, as long transfers do; nothing happens where it has ended."""
         found = self._callers.get(ref)
         if found is not None:
-            found.last_active = self._clock.now()
+            found.last_active = self._stamp()
 
     def last_active(self, ref: str) -> float:
         """When a session was last used, in seconds since 1970; 0 where it has ended."""
         found = self._callers.get(ref)
-        return found.last_active if found is not None else 0.0
+        return self._clock.at(found.last_active) if found is not None else 0.0
 
     def on_logout(self, ref: str, callback: Callable[[], None]) -> Callable[[], None]:
         """Have a function called once when the session ends, at once if it has; gives the way to stop that."""
@@ -108,7 +109,7 @@ class Sessions:
     async def begin(self, identity: Identity, originator: str = "") -> SessionCaller:
         """Make a session."""
         now = self._clock.now()
-        caller = SessionCaller(new_ref(), identity, now, is_stored=True)
+        caller = SessionCaller(new_ref(), identity, self._stamp(), is_stored=True)
         async with self._store.transaction() as tx:
             pool = next(iter(tx.all(Pool)), None)
             master = pool.master if pool is not None else NULL_REF
@@ -221,7 +222,7 @@ class Sessions:
     # Helpers
 
     def _begin_local(self, identity: Identity) -> str:
-        caller = SessionCaller(new_ref(), identity, self._clock.now(), is_stored=False)
+        caller = SessionCaller(new_ref(), identity, self._stamp(), is_stored=False)
         self._callers[caller.session] = caller
         return caller.session
 

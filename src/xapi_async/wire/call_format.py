@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from xapi_async.rpc.call import Outcome
@@ -10,6 +10,10 @@ from xapi_async.rpc.call import Outcome
 
 class BadRequestError(Exception):
     """A body that is no call. The message says why, for the error page."""
+
+
+Body = bytes | Sequence[bytes]
+"""The body of an answer, or what it is once put together: large ones are made of records that are kept anyway."""
 
 
 class Decoded(NamedTuple):
@@ -21,4 +25,4 @@ class Decoded(NamedTuple):
     method: str
     params: list[Any]
     text_checked: bool
-    encode: Callable[[Outcome], bytes]
+    encode: Callable[[Outcome], Body]

@@ -27,7 +27,7 @@ from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.heads import CallHead
 from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
-from xapi_async.wire.rpc_endpoint import Landed, Pending, Reply
+from xapi_async.wire.rpc_endpoint import Landed, Pending, Reply, Written
 
 if TYPE_CHECKING:
     from xapi_async.wire.app import HttpServer
@@ -220,6 +220,13 @@ class Connection(RequestHandler):
                 self._end(written)
                 return
             start = stop
+            if type(answer) is Written:
+                if written:
+                    self._flush(written)
+                if start < size:
+                    self._buffer += data[start:]
+                self._begin_writing(answer, head)
+                return
             if type(answer) is Landed:
                 self._flush(written)
                 self._begin_landing(answer, head, data[start:])
@@ -228,20 +235,20 @@ class Connection(RequestHandler):
                 self._flush(written)
                 self._begin(answer, head, data[start:])
                 return
-            reply = cast(Reply, answer)
-            written += reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=head.keep_alive)
+            pieces = reply_pieces(cast(Reply, answer), is_http_10=head.is_http_10, keep_alive=head.keep_alive)
+            written += pieces
             if not head.keep_alive:
                 self._end(written)
                 return
-            written_bytes += len(reply.body)
-            if written_bytes > _WRITE_BYTES and start < size:
-                self._flush(written)
-                written, written_bytes = [], 0
-                if self._paused:  # the client does not read: no use in answering more
-                    self._keep(data[start:])
-                    self._hold()
-                    return
             if start < size:
+                written_bytes += sum(map(len, pieces))
+                if written_bytes > _WRITE_BYTES:
+                    self._flush(written)
+                    written, written_bytes = [], 0
+                    if self._paused:  # the client does not read: no use in answering more
+                        self._keep(data[start:])
+                        self._hold()
+                        return
                 now = perf_counter()
                 if turn_ends == 0.0:
                     turn_ends = now + _TURN_SECONDS
@@ -300,8 +307,22 @@ class Connection(RequestHandler):
         if pending.only_waits:
             self.cancel_when_lost = task
 
-    def _begin_landing(self, landed: Landed, head: CallHead, rest: bytes) -> None:
+    def _begin_writing(self, answer: Written, head: CallHead) -> None:
         """Answer when a change is durable. No task waits for that: it is what most writing calls are."""
+        if self._timer is not None:
+            self._keep(b"")
+        self._answering = answered = self._loop.create_future()
+
+        def reply(reply: Reply) -> None:
+            if not answered.done():  # else the server stops, and has waited long enough
+                answered.set_result(None)
+            self._answering = None
+            self._reply_late(reply, head)
+
+        answer.then(reply)
+
+    def _begin_landing(self, landed: Landed, head: CallHead, rest: bytes) -> None:
+        """Answer when something has happened, without a task that waits for it."""
         self._keep(b"")
         self._buffer += rest
         self._answering = landed.done
@@ -358,7 +379,7 @@ class Connection(RequestHandler):
 
     # Over to aiohttp
 
-    def _hand_over(self, data: bytes, start: int, written: list[bytes], *, is_stream: bool = False) -> None:
+    def _hand_over(self, data: bytes, start: int, written: Sequence[bytes], *, is_stream: bool = False) -> None:
         self._flush(written)
         self._keep(b"")
         self._lane = None

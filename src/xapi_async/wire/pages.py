@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from http import HTTPStatus
@@ -32,15 +32,19 @@ def _words(is_http_10: bool, keep_alive: bool) -> tuple[str, str]:
     return "1.0" if is_http_10 else "1.1", "keep-alive" if keep_alive else "close"
 
 
-def reply_pieces(reply: Reply, *, is_http_10: bool, keep_alive: bool) -> tuple[bytes, ...]:
+def reply_pieces(reply: Reply, *, is_http_10: bool, keep_alive: bool) -> Sequence[bytes]:
     """The answer to a call, in pieces to be written one after the other; a large body is not copied."""
     body = reply.body
-    size = len(body)
-    head = _reply_head(reply.content_type, is_http_10, keep_alive) % size
-    return (head + body,) if size < _LARGE else (head, body)
+    head = _reply_head(reply.content_type, is_http_10, keep_alive)
+    if isinstance(body, bytes):
+        size = len(body)
+        return (head % size + body,) if size < LARGE else (head % size, body)
+    size = sum(map(len, body))
+    return (b"".join((head % size, *body)),) if size < LARGE else (head % size, *body)
 
 
-_LARGE = 1 << 16
+LARGE = 1 << 16
+"""Bytes from which on it costs more to copy an answer than to write it in pieces."""
 
 
 def error_bytes(status: int, text: str = "", *, is_http_10: bool = False, realm: str = "") -> bytes:

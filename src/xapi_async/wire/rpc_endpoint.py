@@ -14,10 +14,10 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Origin
-from xapi_async.rpc.call import Call, Failure, Landing, Outcome, Success
+from xapi_async.rpc.call import Call, Failure, Landing, Outcome, Writing
 from xapi_async.rpc.dispatcher import internal_error
 from xapi_async.wire import jsonrpc, xmlrpc
-from xapi_async.wire.call_format import BadRequestError, Decoded
+from xapi_async.wire.call_format import BadRequestError, Body, Decoded
 from xapi_async.wire.kept import Kept
 from xapi_async.wire.settings import WireSettings
 
@@ -31,7 +31,6 @@ RPC_PATHS: Mapping[str, PathKind] = {"/": "xml", "/jsonrpc": "json", "/json": "e
 
 CONTENT_TYPES = {"xml": "text/xml", "json": "application/json"}
 
-_READY = (Success, Failure)
 _REPEATED_CALLS = 8192
 _REPEATED_BYTES = 512
 """How many calls are remembered as read, and how long they may be: a few megabytes at the most."""
@@ -57,10 +56,14 @@ class CallHeaders:
 
 
 class Reply(NamedTuple):
-    """The body of an answer."""
+    """The body of an answer, with what it is."""
 
     content_type: str
-    body: bytes
+    body: Body
+
+    def joined(self) -> bytes:
+        """The body in one piece."""
+        return self.body if isinstance(self.body, bytes) else b"".join(self.body)
 
 
 class Pending(NamedTuple):
@@ -85,7 +88,7 @@ class Landed(NamedTuple):
         return Pending(self._wait(), self.only_waits)
 
     async def _wait(self) -> Reply:
-        # A change lands whether or not the client still waits for its answer; a mere wait ends with it.
+        # What was begun goes on whether or not the client still waits for its answer; a mere wait ends with it.
         waited_for = self.done if self.only_waits else asyncio.shield(self.done)
         try:
             await waited_for
@@ -96,6 +99,21 @@ class Landed(NamedTuple):
                 self.reply()
             raise
         return self.reply()
+
+
+class Written(NamedTuple):
+    """The answer to a write. then: has a function called with it in the step in which the change lands."""
+
+    then: Callable[[Callable[[Reply], None]], None]
+
+    def pending(self) -> Pending:
+        """The same, for whoever would rather await it."""
+        return Pending(self._wait(), only_waits=False)
+
+    async def _wait(self) -> Reply:
+        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.then(answered.set_result)
+        return await asyncio.shield(answered)  # it lands whether or not the client still waits
 
 
 class Gate(Protocol):
@@ -140,7 +158,7 @@ class RpcEndpoint:
 
     def answer(
         self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None
-    ) -> Reply | Pending | Landed:
+    ) -> Reply | Pending | Landed | Written:
         """Answer a call. Raises BadRequestError where the body is none."""
         if kind == "either":
             kind = "json" if body.lstrip()[:1] == b"{" else "xml"
@@ -155,12 +173,17 @@ class RpcEndpoint:
         if headers is not None:
             call.subtask_of, call.task_id = headers.subtask_of, headers.task_id
             call.task_other_config = headers.task_other_config
+        outcome: Outcome | Awaitable[Outcome]
         try:
-            outcome = self._call(call)
+            outcome = self._dispatcher.call(call)
         except ElsewhereError:
             assert self._forward is not None  # who has no other process does not name one
             return self._forwarded(decoded, self._forward(body, kind, origin, headers), CONTENT_TYPES[kind])
-        if isinstance(outcome, _READY):
+        except Exception as bug:
+            outcome = Failure(internal_error(call.method, bug))
+        if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
+            return self._written(decoded, outcome, CONTENT_TYPES[kind])
+        if isinstance(outcome, tuple):
             reply = Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
             wait = None if self._gate is None else self._gate(call)
             return reply if wait is None else Landed(wait, lambda: reply)
@@ -170,6 +193,24 @@ class RpcEndpoint:
         if type(outcome) is Landing:
             return self._landed(decoded, outcome, CONTENT_TYPES[kind])
         return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
+
+    def _written(self, decoded: Decoded, writing: Writing, content_type: str) -> Written:
+        self.pending += 1
+        gate = self._gate
+
+        def then(told: Callable[[Reply], None]) -> None:
+            def land(outcome: Outcome) -> None:
+                self.pending -= 1
+                reply = Reply(content_type, _encoded(decoded, outcome))
+                wait = None if gate is None else gate(None)
+                if wait is None:
+                    told(reply)
+                else:
+                    wait.add_done_callback(lambda _: told(reply))
+
+            writing.then(land)
+
+        return Written(then)
 
     def _landed(self, decoded: Decoded, landing: Landing, content_type: str) -> Landed:
         self.pending += 1
@@ -222,20 +263,12 @@ class RpcEndpoint:
         if known is not None:
             return known
         method, params, is_text_legal = xmlrpc.decode_call(body, self.settings.max_depth)
-        decoded = Decoded(method, params, is_text_legal, self._xml.response)
+        decoded = Decoded(method, params, is_text_legal, self._xml.body)
         if len(body) <= _REPEATED_BYTES and all(type(param) is str for param in params):
             if len(self._plain) >= _REPEATED_CALLS:
                 self._plain.clear()
             self._plain[body] = decoded
         return decoded
-
-    def _call(self, call: Call) -> Outcome | Awaitable[Outcome]:
-        try:
-            return self._dispatcher.call(call)
-        except ElsewhereError:
-            raise
-        except Exception as bug:
-            return Failure(internal_error(call.method, bug))
 
     async def settled(self) -> None:
         """Wait until whatever has changed shows everywhere."""
@@ -261,7 +294,7 @@ async def _result(answer: asyncio.Future[Reply]) -> Reply:
     return await answer
 
 
-def _encoded(decoded: Decoded, outcome: Outcome) -> bytes:
+def _encoded(decoded: Decoded, outcome: Outcome) -> Body:
     try:
         return decoded.encode(outcome)
     except Exception as bug:  # a value that is not of its type

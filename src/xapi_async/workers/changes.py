@@ -14,8 +14,9 @@ from typing import Any
 from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import EMPTY_MAP, Entity, live_class, put_off_field
+from xapi_async.objects.history import Operation
 from xapi_async.objects.store import Store
-from xapi_async.objects.transaction import Step
+from xapi_async.objects.transaction import NONE, Step
 
 LATE_FIELD = "allowed_operations"
 """The field that is put off in a copy where it is in the original: it follows from other objects."""
@@ -23,7 +24,7 @@ LATE_FIELD = "allowed_operations"
 PackedObject = tuple[str, int, int, bool, tuple[Any, ...]]
 """Reference, generations of creation and last change, whether a field was put off, and all values in order."""
 
-PackedStep = tuple[str, int, str, int, Any, Any]
+PackedStep = tuple[Operation, int, str, int, Any, Any]
 """Operation, number of the class, reference, generation; then all values of an ``add``, or the values
 and links of a ``mod``."""
 
@@ -46,9 +47,9 @@ def pack_step(step: Step, generation: int) -> PackedStep:
 def unpack_step(packed: PackedStep) -> Step:
     """The step again, for :meth:`Store.repeat`."""
     operation, number, ref, _, values, links = packed
-    step = Step.__new__(Step)
-    step.operation, step.cls, step.ref = operation, CLASSES[number], ref
-    step.values, step.links = values, links
+    if operation == "mod":
+        return Step("mod", CLASSES[number], ref, values, links)
+    step = Step(operation, CLASSES[number], ref, NONE, NONE)
     if operation == "add":
         step.entity = _entity(step.cls, ref, values)
     return step

@@ -8,7 +8,7 @@ ways until both sides are done. TLS ends at the reader.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,7 +31,7 @@ class PassingConnection(Connection):
         self._target = target
         self._upstream: _Upstream | None = None
 
-    def _hand_over(self, data: bytes, start: int, written: list[bytes], *, is_stream: bool = False) -> None:
+    def _hand_over(self, data: bytes, start: int, written: Sequence[bytes], *, is_stream: bool = False) -> None:
         self._flush(written)
         self._keep(b"")
         self._lane = None

@@ -23,7 +23,7 @@ from xapi_async.rpc.stats import MethodStats
 from xapi_async.wire.app import Bound, Front, Sharing
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.routing import Routes
-from xapi_async.wire.rpc_endpoint import CallHeaders, Landed, PathKind, Pending, Reply
+from xapi_async.wire.rpc_endpoint import CallHeaders, Landed, PathKind, Pending, Reply, Written
 from xapi_async.workers.feed import Feed
 from xapi_async.workers.hello import Hello, InForce
 from xapi_async.workers.link import Link, Message
@@ -282,7 +282,9 @@ class _Reader:
         except BadRequestError as error:  # limits have changed since the reader let it pass
             self._reply(number, Reply("text/plain", str(error).encode()))
             return
-        if isinstance(answer, Landed):
+        if isinstance(answer, Written):
+            answer.then(partial(self._reply, number))
+        elif isinstance(answer, Landed):
             if answer.only_waits:
                 self._waiting[number] = answer.done
             answer.done.add_done_callback(partial(self._answer_landed, number, answer))
@@ -306,7 +308,7 @@ class _Reader:
             self._waiting.pop(number, None)
 
     def _reply(self, number: int, reply: Reply) -> None:
-        self.link.send("reply", number, reply.content_type, reply.body)
+        self.link.send("reply", number, reply.content_type, reply.joined())
 
     def _on_gone(self, number: int) -> None:
         waiting = self._waiting.get(number)

@@ -8,6 +8,7 @@ from typing import Any
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import ApiType, Map, Record
 from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
+from xapi_async.wire.call_format import Body
 from xapi_async.wire.kept import Kept
 from xapi_async.wire.xmlrpc.records import XmlRecords
 from xapi_async.wire.xmlrpc.values import Text, array_text, escape, struct_text, value_text
@@ -37,6 +38,11 @@ class XmlEncoder:
         self._last_batch: tuple[EventBatch, bytes] | None = None
 
     def response(self, outcome: Outcome) -> bytes:
+        """The body that answers a call, in one piece."""
+        body = self.body(outcome)
+        return body if isinstance(body, bytes) else b"".join(body)
+
+    def body(self, outcome: Outcome) -> Body:
         """The body that answers a call."""
         if isinstance(outcome, Failure):
             return self.failure(outcome.error)
@@ -47,7 +53,9 @@ class XmlEncoder:
             return (f"{_OPEN}{text}{_CLOSE}" if bare else f"{_SUCCESS}{text}{_END}").encode()
         if api_type is EVENT_BATCH:
             return self._shared_batch(value)
-        return b"".join((_SUCCESS_BYTES, *self._pieces(api_type)(value), _END_BYTES))
+        if isinstance(api_type, Record):
+            return b"".join((_SUCCESS_BYTES, self._records.value(value, api_type.cls), _END_BYTES))
+        return (_SUCCESS_BYTES, *self._pieces(api_type)(value), _END_BYTES)
 
     def failure(self, error: ApiError) -> bytes:
         """The body that says what went wrong."""
@@ -107,7 +115,7 @@ class XmlEncoder:
         ]
 
     def _event_list(self, events: Sequence[Event]) -> list[bytes]:
-        pieces = [b"<value><array><data>"]
+        pieces: list[bytes] = [b"<value><array><data>"]
         for event in events:
             members = "".join(
                 f"<member><name>{name}</name><value>{value}</value></member>"

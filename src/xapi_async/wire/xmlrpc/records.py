@@ -12,7 +12,7 @@ from xapi_async.objects.entity import Entity
 from xapi_async.wire.kept import Kept
 from xapi_async.wire.xmlrpc.values import Text, escape, struct_text, value_text
 
-_MEMBER, _NAME_END, _MEMBER_END = b"<member><name>", b"</name>", b"</member>"
+_NAME_END, _MEMBER_END = b"</name>", b"</member>"
 
 
 class XmlRecords:
@@ -34,7 +34,7 @@ class XmlRecords:
         if not isinstance(record, Entity):
             return self.text(class_name)(record).encode()
         member = self.member(record)
-        start = len(_MEMBER) + len(escape(record.ref).encode()) + len(_NAME_END)
+        start = member.index(_NAME_END) + len(_NAME_END)  # of the reference, in which no markup is
         return member[start : -len(_MEMBER_END)]
 
     def member(self, entity: Entity) -> bytes:
