@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -62,23 +63,15 @@ Outcome = Success | Failure
 
 
 class Landing:
-    """An outcome that is known when ``done`` is: of a write, when its change is durable; of a wait, when it ends.
+    """An outcome that is known when ``done`` is: of a write, when its change is durable.
 
     Whoever has a callback to give needs no task to wait in; for everybody else it is awaitable.
-    only_waits: nothing is changed, so that cancelling ``done`` gives the wait up.
     """
 
-    __slots__ = ("_finish", "done", "only_waits")
+    __slots__ = ("_finish", "done")
 
-    def __init__(
-        self,
-        done: asyncio.Future[None],
-        finish: Callable[[BaseException | None], Outcome],
-        *,
-        only_waits: bool = False,
-    ) -> None:
+    def __init__(self, done: asyncio.Future[None], finish: Callable[[BaseException | None], Outcome]) -> None:
         self.done = done
-        self.only_waits = only_waits
         self._finish = finish
 
     def outcome(self) -> Outcome:
@@ -87,24 +80,41 @@ class Landing:
         return self._finish(error)
 
     def __await__(self) -> Generator[Any, None, Outcome]:
-        # Shielded: a change lands whether or not whoever waits here still wants to know.
-        waited_for = self.done if self.only_waits else asyncio.shield(self.done)
-        try:
-            yield from waited_for.__await__()
-        except ApiError:
-            pass  # the outcome tells of it
-        except asyncio.CancelledError:
-            if self.only_waits:
-                self.outcome()
-            raise
+        with suppress(ApiError):  # the outcome tells of it
+            # Shielded: a change lands whether or not whoever waits here still wants to know.
+            yield from asyncio.shield(self.done).__await__()
         return self.outcome()
 
 
-class Waiting(NamedTuple):
-    """A value that is not there yet. done: when it can be asked for. result: gives it, and ends the wait."""
+class Waiting:
+    """A value that is not there yet. Thousands may be waited for, so it takes neither a task nor a future.
 
-    done: asyncio.Future[None]
-    result: Callable[[], Any]
+    tell: what is called once with the value, or with the ApiError that comes instead, and never before the
+    next turn of the event loop; whoever takes this sets it.
+    """
+
+    __slots__ = ("tell",)
+
+    def __init__(self) -> None:
+        self.tell: Callable[[Any], None] = _nobody
+
+    def give_up(self) -> None:
+        """Nobody wants to be told any more; nothing happens where that has been done."""
+        raise NotImplementedError
+
+
+class Parked:
+    """The outcome of a call that only waits: ``finish`` makes it of what ``waiting`` tells."""
+
+    __slots__ = ("finish", "waiting")
+
+    def __init__(self, waiting: Waiting, finish: Callable[[Any], Outcome]) -> None:
+        self.waiting = waiting
+        self.finish = finish
+
+
+def _nobody(value: object) -> None:
+    return None
 
 
 Wait = Callable[..., Any]

@@ -30,7 +30,7 @@ from xapi_async.wire.fastlane import Connection
 from xapi_async.wire.heads import Heads, call_headers
 from xapi_async.wire.pages import RawResponse, error_bytes, options_bytes, reply_pieces
 from xapi_async.wire.routing import METHODS, Router, Routes
-from xapi_async.wire.rpc_endpoint import Dispatcher, Forward, Gate, Landed, PathKind, Pending, RpcEndpoint
+from xapi_async.wire.rpc_endpoint import Dispatcher, Forward, Gate, Held, Landed, PathKind, Pending, RpcEndpoint
 from xapi_async.wire.settings import WireSettings
 
 log = logging.getLogger(__name__)
@@ -222,7 +222,7 @@ class Front:
             answer = self.endpoint.answer(body, kind, connection.origin, call_headers(request.raw_headers))
         except BadRequestError as error:
             return self._error(request, 500, str(error))
-        if isinstance(answer, Landed):
+        if isinstance(answer, Landed | Held):
             answer = answer.pending()
         if isinstance(answer, Pending):
             if answer.only_waits:

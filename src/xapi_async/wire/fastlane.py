@@ -27,7 +27,7 @@ from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.heads import CallHead
 from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
-from xapi_async.wire.rpc_endpoint import Landed, Pending, Reply
+from xapi_async.wire.rpc_endpoint import Held, Landed, Pending, Reply
 
 if TYPE_CHECKING:
     from xapi_async.wire.app import HttpServer
@@ -81,14 +81,14 @@ class Connection(RequestHandler):
         self._lane: HttpServer | None = server  # None once aiohttp has the connection
         self._buffer = bytearray()  # received, and not yet served
         self._needed = 0  # bytes that it takes to go on
-        self._answering: asyncio.Future[None] | None = None
+        self._answering: asyncio.Future[Any] | Held | None = None
         self._is_held = False  # whether no more is read from the client for the moment
         self._ends = False  # whether the connection closes after the answer under way
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None  # set while other connections have theirs
         self._stalled: asyncio.TimerHandle | None = None  # set while the client does not read
         self._stream: StreamReader | None = None
-        self.cancel_when_lost: asyncio.Future[Any] | None = None
+        self.cancel_when_lost: asyncio.Future[Any] | Held | None = None
         self.origin = Origin()
 
     # What the transport tells
@@ -224,6 +224,10 @@ class Connection(RequestHandler):
                 self._flush(written)
                 self._begin_landing(answer, head, data[start:])
                 return
+            if type(answer) is Held:
+                self._flush(written)
+                self._begin_waiting(answer, head, data[start:])
+                return
             if type(answer) is Pending:
                 self._flush(written)
                 self._begin(answer, head, data[start:])
@@ -305,14 +309,24 @@ class Connection(RequestHandler):
         self._keep(b"")
         self._buffer += rest
         self._answering = landed.done
-        if landed.only_waits:
-            self.cancel_when_lost = landed.done
 
         def land(done: asyncio.Future[None]) -> None:
-            self._answering = self.cancel_when_lost = None
+            self._answering = None
             self._reply_late(landed.reply(), head)
 
         landed.done.add_done_callback(land)
+
+    def _begin_waiting(self, held: Held, head: CallHead, rest: bytes) -> None:
+        """Answer when there is something to tell. Thousands may wait, so nothing is kept for it but a function."""
+        self._keep(b"")
+        self._buffer += rest
+        self._answering = self.cancel_when_lost = held
+
+        def tell(reply: Reply) -> None:
+            self._answering = self.cancel_when_lost = None
+            self._reply_late(reply, head)
+
+        held.take(tell)
 
     async def _answer_later(self, pending: Pending, head: CallHead) -> None:
         try:
@@ -422,6 +436,8 @@ class Connection(RequestHandler):
         if self.cancel_when_lost is not None:
             self.cancel_when_lost.cancel()
         task, transport = self._answering, self.transport
+        if isinstance(task, Held):
+            task = task.ended()
         if task is not None:
             await asyncio.wait({task}, timeout=timeout)
             task.cancel()

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Origin
-from xapi_async.rpc.call import Call, Failure, Landing, Outcome, Success
+from xapi_async.rpc.call import Call, Failure, Landing, Outcome, Parked, Success
 from xapi_async.rpc.dispatcher import internal_error
 from xapi_async.wire import jsonrpc, xmlrpc
 from xapi_async.wire.call_format import BadRequestError, Decoded
@@ -42,8 +43,8 @@ _WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
 class Dispatcher(Protocol):
     """Who answers calls."""
 
-    def call(self, call: Call) -> Outcome | Awaitable[Outcome]:
-        """Answer a call: at once, or by something to await."""
+    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Parked:
+        """Answer a call: at once, or by something to await or to be told by."""
         ...
 
 
@@ -73,29 +74,79 @@ class Pending(NamedTuple):
 class Landed(NamedTuple):
     """An answer that is there as soon as something has happened, such as a change becoming durable.
 
-    done: when that is. reply: gives it then. only_waits: as of :class:`Pending`; cancelling ``done`` ends the wait.
+    done: when that is. reply: gives it then.
     """
 
     done: asyncio.Future[Any]
     reply: Callable[[], Reply]
-    only_waits: bool = False
 
     def pending(self) -> Pending:
         """The same, for whoever would rather await it."""
-        return Pending(self._wait(), self.only_waits)
+        return Pending(self._wait(), only_waits=False)
 
     async def _wait(self) -> Reply:
-        # A change lands whether or not the client still waits for its answer; a mere wait ends with it.
-        waited_for = self.done if self.only_waits else asyncio.shield(self.done)
-        try:
-            await waited_for
-        except ApiError:
-            pass  # the reply tells of it
-        except asyncio.CancelledError:
-            if self.only_waits:
-                self.reply()
-            raise
+        with suppress(ApiError):  # the reply tells of it
+            await asyncio.shield(self.done)  # a change lands whether or not the client still waits for its answer
         return self.reply()
+
+
+class Held:
+    """The answer to a call that only waits, for whoever takes it. give_up: ends the wait behind it."""
+
+    __slots__ = ("_ended", "_give_up", "_is_coming", "_taker")
+
+    def __init__(self, give_up: Callable[[], object]) -> None:
+        self._give_up = give_up
+        self._is_coming = False  # or has come, or was given up
+        self._taker: Callable[[Reply], None] | None = None
+        self._ended: asyncio.Future[None] | None = None
+
+    def take(self, taker: Callable[[Reply], None]) -> None:
+        """Have a function called with the answer, once; not before this has returned."""
+        self._taker = taker
+
+    def come(self, reply: Reply, wait: asyncio.Future[None] | None = None) -> None:
+        """The answer is there, as soon as what has to be waited for before it may leave has happened."""
+        self._is_coming = True
+        if wait is None:
+            self._end(reply)
+        else:
+            wait.add_done_callback(lambda _: self._end(reply))
+
+    def cancel(self) -> None:
+        """Nobody wants it any more; where it is about to come, it still does."""
+        if not self._is_coming:
+            self._is_coming = True
+            self._give_up()
+            self._end(None)
+
+    def ended(self) -> asyncio.Future[None]:
+        """What is done when the answer has come, or will never come."""
+        if self._ended is None:
+            self._ended = asyncio.get_running_loop().create_future()
+            if self._taker is None:
+                self._ended.set_result(None)
+        return self._ended
+
+    def pending(self) -> Pending:
+        """The same, for whoever would rather await it."""
+        return Pending(self._wait(), only_waits=True)
+
+    async def _wait(self) -> Reply:
+        replies: list[Reply] = []
+        self.take(replies.append)
+        try:
+            await self.ended()
+        finally:
+            self.cancel()
+        return replies[0]
+
+    def _end(self, reply: Reply | None) -> None:
+        taker, self._taker = self._taker, None
+        if reply is not None and taker is not None:
+            taker(reply)
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
 
 
 class Gate(Protocol):
@@ -140,7 +191,7 @@ class RpcEndpoint:
 
     def answer(
         self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None
-    ) -> Reply | Pending | Landed:
+    ) -> Reply | Pending | Landed | Held:
         """Answer a call. Raises BadRequestError where the body is none."""
         if kind == "either":
             kind = "json" if body.lstrip()[:1] == b"{" else "xml"
@@ -169,6 +220,8 @@ class RpcEndpoint:
             return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
         if type(outcome) is Landing:
             return self._landed(decoded, outcome, CONTENT_TYPES[kind])
+        if isinstance(outcome, Parked):
+            return self._held(decoded, outcome, CONTENT_TYPES[kind])
         return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
 
     def _landed(self, decoded: Decoded, landing: Landing, content_type: str) -> Landed:
@@ -181,12 +234,25 @@ class RpcEndpoint:
             return Reply(content_type, _encoded(decoded, landing.outcome()))
 
         if self._gate is None:
-            return Landed(landing.done, reply, landing.only_waits)
-        done = self._after_gate(self._gate, landing.done)
-        if landing.only_waits:
-            # Who gives up the answer gives up the wait behind it.
-            done.add_done_callback(lambda given_up: landing.done.cancel() if given_up.cancelled() else None)
-        return Landed(done, reply, landing.only_waits)
+            return Landed(landing.done, reply)
+        return Landed(self._after_gate(self._gate, landing.done), reply)
+
+    def _held(self, decoded: Decoded, parked: Parked, content_type: str) -> Held:
+        self.pending += 1
+
+        def give_up() -> None:
+            self.pending -= 1
+            parked.waiting.give_up()
+
+        held = Held(give_up)
+
+        def told(value: Any) -> None:
+            self.pending -= 1
+            reply = Reply(content_type, _encoded(decoded, parked.finish(value)))
+            held.come(reply, None if self._gate is None else self._gate(None))
+
+        parked.waiting.tell = told
+        return held
 
     @staticmethod
     def _after_gate(gate: Gate, landed: asyncio.Future[None]) -> asyncio.Future[None]:
@@ -201,9 +267,11 @@ class RpcEndpoint:
         return done
 
     @staticmethod
-    def _forwarded(decoded: Decoded, answer: asyncio.Future[Reply], content_type: str) -> Pending | Landed:
+    def _forwarded(decoded: Decoded, answer: asyncio.Future[Reply], content_type: str) -> Held | Landed:
         if decoded.method in _WAITING:
-            return Pending(_result(answer), only_waits=True)
+            held = Held(answer.cancel)
+            answer.add_done_callback(lambda done: None if done.cancelled() else held.come(done.result()))
+            return held
 
         def reply() -> Reply:
             if not answer.cancelled():
@@ -229,7 +297,7 @@ class RpcEndpoint:
             self._plain[body] = decoded
         return decoded
 
-    def _call(self, call: Call) -> Outcome | Awaitable[Outcome]:
+    def _call(self, call: Call) -> Outcome | Awaitable[Outcome] | Parked:
         try:
             return self._dispatcher.call(call)
         except ElsewhereError:
@@ -257,10 +325,6 @@ class RpcEndpoint:
             self.pending -= 1
 
 
-async def _result(answer: asyncio.Future[Reply]) -> Reply:
-    return await answer
-
-
 def _encoded(decoded: Decoded, outcome: Outcome) -> bytes:
     try:
         return decoded.encode(outcome)
@@ -268,7 +332,9 @@ def _encoded(decoded: Decoded, outcome: Outcome) -> bytes:
         return decoded.encode(Failure(internal_error(decoded.method, bug)))
 
 
-def _abandon(outcome: Awaitable[Outcome]) -> None:
-    """Let go of an answer nobody will await; a coroutine would complain otherwise."""
+def _abandon(outcome: Awaitable[Outcome] | Parked) -> None:
+    """Let go of an answer nobody wants; a coroutine would complain otherwise."""
     if isinstance(outcome, Coroutine):
         outcome.close()
+    elif isinstance(outcome, Parked):
+        outcome.waiting.give_up()

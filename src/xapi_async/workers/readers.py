@@ -23,7 +23,7 @@ from xapi_async.rpc.stats import MethodStats
 from xapi_async.wire.app import Bound, Front, Sharing
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.routing import Routes
-from xapi_async.wire.rpc_endpoint import CallHeaders, Landed, PathKind, Pending, Reply
+from xapi_async.wire.rpc_endpoint import CallHeaders, Held, Landed, PathKind, Pending, Reply
 from xapi_async.workers.feed import Feed
 from xapi_async.workers.hello import Hello, InForce
 from xapi_async.workers.link import Link, Message
@@ -216,7 +216,7 @@ class _Reader:
         self._feed = feed
         self._process: asyncio.subprocess.Process | None = None
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, asyncio.Future[Any]] = {}  # calls whose client's leaving ends them
+        self._waiting: dict[int, asyncio.Future[Any] | Held] = {}  # calls whose client's leaving ends them
         self._answering: set[asyncio.Task[None]] = set()
         self._table: dict[str, Callable[..., object]] = {
             "applied": self._on_applied,
@@ -282,9 +282,10 @@ class _Reader:
         except BadRequestError as error:  # limits have changed since the reader let it pass
             self._reply(number, Reply("text/plain", str(error).encode()))
             return
-        if isinstance(answer, Landed):
-            if answer.only_waits:
-                self._waiting[number] = answer.done
+        if isinstance(answer, Held):
+            self._waiting[number] = answer
+            answer.take(partial(self._answer_held, number))
+        elif isinstance(answer, Landed):
             answer.done.add_done_callback(partial(self._answer_landed, number, answer))
         elif isinstance(answer, Pending):
             task = self._loop.create_task(self._answer_later(number, answer))
@@ -295,8 +296,11 @@ class _Reader:
         else:
             self._reply(number, answer)
 
-    def _answer_landed(self, number: int, landed: Landed, done: object) -> None:
+    def _answer_held(self, number: int, reply: Reply) -> None:
         self._waiting.pop(number, None)
+        self._reply(number, reply)
+
+    def _answer_landed(self, number: int, landed: Landed, done: object) -> None:
         self._reply(number, landed.reply())
 
     async def _answer_later(self, number: int, pending: Pending) -> None:
@@ -309,7 +313,7 @@ class _Reader:
         self.link.send("reply", number, reply.content_type, reply.body)
 
     def _on_gone(self, number: int) -> None:
-        waiting = self._waiting.get(number)
+        waiting = self._waiting.pop(number, None)
         if waiting is not None:
             waiting.cancel()
 
