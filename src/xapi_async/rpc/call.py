@@ -87,13 +87,18 @@ class Landing:
 
 
 class Waiting:
-    """A value that is not there yet. Thousands may be waited for, so it takes neither a task nor a future.
+    """A value that is not there yet. Thousands may be waited for, so this one object is all that it takes.
 
     tell: what is called once with the value, or with the ApiError that comes instead, and never before the
-    next turn of the event loop; whoever takes this sets it.
+    next turn of the event loop. finish: makes the outcome of either. method, began: for the counts of calls.
+    Whoever takes it over sets them.
     """
 
-    __slots__ = ("tell",)
+    __slots__ = ("began", "finish", "method", "tell")
+
+    began: float
+    finish: Callable[[Waiting, Any], Outcome]
+    method: str
 
     def __init__(self) -> None:
         self.tell: Callable[[Any], None] = _nobody
@@ -101,16 +106,6 @@ class Waiting:
     def give_up(self) -> None:
         """Nobody wants to be told any more; nothing happens where that has been done."""
         raise NotImplementedError
-
-
-class Parked:
-    """The outcome of a call that only waits: ``finish`` makes it of what ``waiting`` tells."""
-
-    __slots__ = ("finish", "waiting")
-
-    def __init__(self, waiting: Waiting, finish: Callable[[Any], Outcome]) -> None:
-        self.waiting = waiting
-        self.finish = finish
 
 
 def _nobody(value: object) -> None:

@@ -18,7 +18,7 @@ from xapi_async.datamodel.types import STRING_SET, Ref
 from xapi_async.operations.context import Caller, Context, Handler, Handlers, Origin, Services
 from xapi_async.rpc import convert, implicit, request_id
 from xapi_async.rpc.absent import Nobody, NoTask
-from xapi_async.rpc.call import ANY, Call, Failure, Landing, Outcome, Parked, Success, Wait, Waiting
+from xapi_async.rpc.call import ANY, Call, Failure, Landing, Outcome, Success, Wait, Waiting
 from xapi_async.rpc.entries import Entry, entries
 from xapi_async.rpc.roles import denied
 from xapi_async.rpc.stats import UNKNOWN, CallStats
@@ -31,7 +31,7 @@ LIST_METHODS = "system.listMethods"
 EXTENSIONS = "host.call_extension"
 
 
-Answer = Callable[[Call], Outcome | Awaitable[Outcome] | Parked]
+Answer = Callable[[Call], Outcome | Awaitable[Outcome] | Waiting]
 """What answers a message."""
 
 
@@ -93,18 +93,18 @@ class Dispatcher:
 
     # What others ask of it
 
-    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Parked:
+    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Waiting:
         """Answer a call: at once where it only reads, else by something to await or to be told by."""
         start = perf_counter()
         outcome = self._answer(call)
         if isinstance(outcome, tuple):
             self._count(call, outcome, start)
             return outcome
-        if type(outcome) is Landing or isinstance(outcome, Parked):
+        if type(outcome) is Landing or isinstance(outcome, Waiting):
             return outcome
         return self._counted(call, outcome, start)
 
-    def _answer(self, call: Call) -> Outcome | Awaitable[Outcome] | Parked:
+    def _answer(self, call: Call) -> Outcome | Awaitable[Outcome] | Waiting:
         try:
             if not call.text_checked:
                 convert.check_text(call.params)
@@ -227,26 +227,26 @@ class Dispatcher:
 
         return answer
 
-    def answer_waiting(self, entry: Entry) -> Callable[[Call], Outcome | Parked]:
+    def answer_waiting(self, entry: Entry) -> Callable[[Call], Outcome | Waiting]:
         """The function that answers a message that only waits: thousands may, so none of them has a task."""
         wait, result_type = entry.wait, self._result_types.get(entry.name, entry.message.result)
         assert wait is not None  # only such entries come here
 
-        def answer(call: Call) -> Outcome | Parked:
-            start = perf_counter()
+        def finish(waiting: Waiting, value: Any) -> Outcome:
+            failure = value if isinstance(value, ApiError) else None
+            self.stats.note(waiting.method, failure.code if failure else None, perf_counter() - waiting.began)
+            return Success(result_type, value) if failure is None else Failure(failure)
+
+        def answer(call: Call) -> Outcome | Waiting:
+            began = perf_counter()
             args = _arguments(entry, call)
             caller = self._caller(entry, call)
             self._assert_allowed(entry, caller, args)
             found = wait(caller, *args)
             if not isinstance(found, Waiting):
                 return Success(result_type, found)
-
-            def finish(value: Any) -> Outcome:
-                outcome = Failure(value) if isinstance(value, ApiError) else Success(result_type, value)
-                self._count(call, outcome, start)
-                return outcome
-
-            return Parked(found, finish)
+            found.method, found.began, found.finish = call.method, began, finish
+            return found
 
         return answer
 

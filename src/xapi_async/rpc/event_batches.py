@@ -53,7 +53,7 @@ class Batches:
     """Answers, each made once for all who ask the same between two changes. made: how many were made."""
 
     def __init__(self, store: Store, messages: Messages) -> None:
-        self._store = store
+        self.store = store
         self._messages = messages
         self._now = (-1, -1)
         self._found: dict[tuple[Subscription, int, int], EventBatch] = {}
@@ -62,17 +62,14 @@ class Batches:
         self._counts: Mapping[str, int] | None = None
         self.made = 0
 
-    def are_of_now(self) -> bool:
-        """Whether what :meth:`get` gave last is still all there is to tell."""
-        return self._now == (self._store.generation, self._messages.generation)
-
     def get(self, subscription: Subscription, generation: int, message_generation: int) -> EventBatch:
         """What has changed since the generations of a token."""
-        if not self.are_of_now():
+        now = self.store.generation, self._messages.generation
+        if now != self._now:
             self._found.clear()
             self._by_contents.clear()
             self._counts = None
-            self._now = self._store.generation, self._messages.generation
+            self._now = now
         key = (subscription, generation, message_generation)
         batch = self._found.get(key)
         if batch is None:
@@ -99,16 +96,16 @@ class Batches:
             for entity in self._changed_entities(cls, wanted, generation):
                 operation = "add" if entity.born > generation else "mod"
                 yield Event(entity.modified, "0.0", cls, operation, entity.ref, entity)
-            for removal in self._store.removals.since(cls, generation):
+            for removal in self.store.removals.since(cls, generation):
                 if removal.created <= generation and (wanted is None or removal.ref in wanted):
                     yield Event(removal.removed, "0.0", cls, "del", removal.ref, None)
 
     def _changed_entities(self, cls: type[ApiClass], wanted: frozenset[str] | None, since: int) -> Iterator[Entity]:
         if wanted is None:
-            yield from cast("Iterator[Entity]", self._store.changed_since(cls, since))
+            yield from cast("Iterator[Entity]", self.store.changed_since(cls, since))
             return
         for ref in wanted:
-            entity = cast("Entity | None", self._store.find(cls, ref))
+            entity = cast("Entity | None", self.store.find(cls, ref))
             if entity is not None and entity.modified > since:
                 yield entity
 
@@ -126,7 +123,7 @@ class Batches:
     def _all_counts(self) -> Mapping[str, int]:
         """How many objects each class has, by lower-case name; 0 for classes that are not stored."""
         if self._counts is None:
-            counts = {cls.FACTS.name.lower(): len(self._store.table(cls)) for cls in CLASSES}
+            counts = {cls.FACTS.name.lower(): len(self.store.table(cls)) for cls in CLASSES}
             counts[Role.FACTS.name] = 0
             self._counts = counts
         return self._counts

@@ -217,8 +217,9 @@ class Waiters:
 
     def _on_logout(self, session: str) -> None:
         waiters = self._by_session.pop(session).waiters
+        ended = ApiError("SESSION_INVALID", session)
         for waiter in waiters:
-            waiter.error = ApiError("SESSION_INVALID", session)
+            waiter.error = ended
         self._end(waiters)
 
     # Telling
@@ -237,16 +238,17 @@ class Waiters:
 
     def _tell(self) -> None:
         """Tell those at the front of the queue, as many as others can be kept waiting for."""
-        queue, batches = self._queue, self._batches
+        queue, batches, store = self._queue, self._batches, self._batches.store
         asked: _Asked | None = None
+        generation = -1
         ends = perf_counter() + _TURN_SECONDS
         for _ in range(min(len(queue), _TURN_WAITERS)):
             waiter = queue.popleft()
             waiter.is_due = False
             if not waiter.is_here:
                 continue
-            if waiter.asked is not asked or not batches.are_of_now():
-                asked = waiter.asked
+            if waiter.asked is not asked or store.generation != generation:
+                asked, generation = waiter.asked, store.generation
                 batch = batches.get(asked.group.subscription, asked.generation, asked.message_generation)
             if not (batch.events or waiter.must_end):
                 continue  # what came is gone again

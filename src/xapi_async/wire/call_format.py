@@ -12,6 +12,10 @@ class BadRequestError(Exception):
     """A body that is no call. The message says why, for the error page."""
 
 
+Encode = Callable[[Outcome], bytes]
+"""Writes the outcome of a call."""
+
+
 class Decoded(NamedTuple):
     """A call as read from a body.
 
@@ -21,4 +25,4 @@ class Decoded(NamedTuple):
     method: str
     params: list[Any]
     text_checked: bool
-    encode: Callable[[Outcome], bytes]
+    encode: Encode

@@ -26,8 +26,9 @@ from aiohttp.web_protocol import RequestHandler
 from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.heads import CallHead
+from xapi_async.wire.held import Held
 from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
-from xapi_async.wire.rpc_endpoint import Held, Landed, Pending, Reply
+from xapi_async.wire.rpc_endpoint import Landed, Pending, Reply
 
 if TYPE_CHECKING:
     from xapi_async.wire.app import HttpServer
@@ -72,7 +73,7 @@ class Connection(RequestHandler):
     """One connection. server: what all connections share."""
 
     __slots__ = (
-        "_answering", "_buffer", "_ends", "_is_held", "_lane", "_needed", "_stalled", "_stream", "_timer",
+        "_answering", "_asked", "_buffer", "_ends", "_is_held", "_lane", "_needed", "_stalled", "_stream", "_timer",
         "_turn", "cancel_when_lost", "origin",
     )  # fmt: skip
 
@@ -88,6 +89,7 @@ class Connection(RequestHandler):
         self._turn: asyncio.Handle | None = None  # set while other connections have theirs
         self._stalled: asyncio.TimerHandle | None = None  # set while the client does not read
         self._stream: StreamReader | None = None
+        self._asked: CallHead | None = None  # the head of the call that waits
         self.cancel_when_lost: asyncio.Future[Any] | Held | None = None
         self.origin = Origin()
 
@@ -220,19 +222,11 @@ class Connection(RequestHandler):
                 self._end(written)
                 return
             start = stop
-            if type(answer) is Landed:
+            if not isinstance(answer, Reply):
                 self._flush(written)
-                self._begin_landing(answer, head, data[start:])
+                self._answer_after(answer, head, data[start:])
                 return
-            if type(answer) is Held:
-                self._flush(written)
-                self._begin_waiting(answer, head, data[start:])
-                return
-            if type(answer) is Pending:
-                self._flush(written)
-                self._begin(answer, head, data[start:])
-                return
-            reply = cast(Reply, answer)
+            reply = answer
             written += reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=head.keep_alive)
             if not head.keep_alive:
                 self._end(written)
@@ -297,6 +291,14 @@ class Connection(RequestHandler):
         if self._answering is None and not self._is_held:
             self._end([error_bytes(500, "the request took too long to arrive")])
 
+    def _answer_after(self, answer: Landed | Held | Pending, head: CallHead, rest: bytes) -> None:
+        if type(answer) is Landed:
+            self._begin_landing(answer, head, rest)
+        elif isinstance(answer, Held):
+            self._begin_waiting(answer, head, rest)
+        else:
+            self._begin(cast(Pending, answer), head, rest)
+
     def _begin(self, pending: Pending, head: CallHead, rest: bytes) -> None:
         self._keep(b"")
         self._buffer += rest
@@ -321,12 +323,16 @@ class Connection(RequestHandler):
         self._keep(b"")
         self._buffer += rest
         self._answering = self.cancel_when_lost = held
+        self._asked = head
+        held.take(self._tell)
 
-        def tell(reply: Reply) -> None:
-            self._answering = self.cancel_when_lost = None
-            self._reply_late(reply, head)
-
-        held.take(tell)
+    def _tell(self, reply: Reply) -> None:
+        head, server = self._asked, self._lane
+        assert head is not None  # set before anything could be told
+        assert server is not None  # aiohttp gets no connection that still waits
+        self._answering = self.cancel_when_lost = None
+        keep_alive = head.keep_alive and not self._ends and not self._close
+        self._write_late(server.last_pieces.of(reply, is_http_10=head.is_http_10, keep_alive=keep_alive), keep_alive)
 
     async def _answer_later(self, pending: Pending, head: CallHead) -> None:
         try:
@@ -337,7 +343,9 @@ class Connection(RequestHandler):
 
     def _reply_late(self, reply: Reply, head: CallHead) -> None:
         keep_alive = head.keep_alive and not self._ends and not self._close
-        data = reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive)
+        self._write_late(reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive), keep_alive)
+
+    def _write_late(self, data: Sequence[bytes], keep_alive: bool) -> None:
         if not keep_alive:
             self._end(data)
             return

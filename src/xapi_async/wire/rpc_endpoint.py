@@ -15,10 +15,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Origin
-from xapi_async.rpc.call import Call, Failure, Landing, Outcome, Parked, Success
+from xapi_async.rpc.call import Call, Failure, Landing, Outcome, Success, Waiting
 from xapi_async.rpc.dispatcher import internal_error
 from xapi_async.wire import jsonrpc, xmlrpc
-from xapi_async.wire.call_format import BadRequestError, Decoded
+from xapi_async.wire.call_format import BadRequestError, Decoded, Encode
+from xapi_async.wire.held import Held
 from xapi_async.wire.kept import Kept
 from xapi_async.wire.settings import WireSettings
 
@@ -43,7 +44,7 @@ _WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
 class Dispatcher(Protocol):
     """Who answers calls."""
 
-    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Parked:
+    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Waiting:
         """Answer a call: at once, or by something to await or to be told by."""
         ...
 
@@ -90,65 +91,6 @@ class Landed(NamedTuple):
         return self.reply()
 
 
-class Held:
-    """The answer to a call that only waits, for whoever takes it. give_up: ends the wait behind it."""
-
-    __slots__ = ("_ended", "_give_up", "_is_coming", "_taker")
-
-    def __init__(self, give_up: Callable[[], object]) -> None:
-        self._give_up = give_up
-        self._is_coming = False  # or has come, or was given up
-        self._taker: Callable[[Reply], None] | None = None
-        self._ended: asyncio.Future[None] | None = None
-
-    def take(self, taker: Callable[[Reply], None]) -> None:
-        """Have a function called with the answer, once; not before this has returned."""
-        self._taker = taker
-
-    def come(self, reply: Reply, wait: asyncio.Future[None] | None = None) -> None:
-        """The answer is there, as soon as what has to be waited for before it may leave has happened."""
-        self._is_coming = True
-        if wait is None:
-            self._end(reply)
-        else:
-            wait.add_done_callback(lambda _: self._end(reply))
-
-    def cancel(self) -> None:
-        """Nobody wants it any more; where it is about to come, it still does."""
-        if not self._is_coming:
-            self._is_coming = True
-            self._give_up()
-            self._end(None)
-
-    def ended(self) -> asyncio.Future[None]:
-        """What is done when the answer has come, or will never come."""
-        if self._ended is None:
-            self._ended = asyncio.get_running_loop().create_future()
-            if self._taker is None:
-                self._ended.set_result(None)
-        return self._ended
-
-    def pending(self) -> Pending:
-        """The same, for whoever would rather await it."""
-        return Pending(self._wait(), only_waits=True)
-
-    async def _wait(self) -> Reply:
-        replies: list[Reply] = []
-        self.take(replies.append)
-        try:
-            await self.ended()
-        finally:
-            self.cancel()
-        return replies[0]
-
-    def _end(self, reply: Reply | None) -> None:
-        taker, self._taker = self._taker, None
-        if reply is not None and taker is not None:
-            taker(reply)
-        if self._ended is not None and not self._ended.done():
-            self._ended.set_result(None)
-
-
 class Gate(Protocol):
     """Says what has to be waited for before an answer may leave."""
 
@@ -187,6 +129,7 @@ class RpcEndpoint:
         self._xml = xmlrpc.XmlEncoder(kept)
         self._json = jsonrpc.JsonEncoder(kept)
         self._plain: dict[bytes, Decoded] = {}
+        self._last_told: _Told | None = None
         self.pending = 0
 
     def answer(
@@ -220,8 +163,8 @@ class RpcEndpoint:
             return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
         if type(outcome) is Landing:
             return self._landed(decoded, outcome, CONTENT_TYPES[kind])
-        if isinstance(outcome, Parked):
-            return self._held(decoded, outcome, CONTENT_TYPES[kind])
+        if isinstance(outcome, Waiting):
+            return _HeldHere(self, outcome, decoded.encode, CONTENT_TYPES[kind])
         return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
 
     def _landed(self, decoded: Decoded, landing: Landing, content_type: str) -> Landed:
@@ -237,22 +180,14 @@ class RpcEndpoint:
             return Landed(landing.done, reply)
         return Landed(self._after_gate(self._gate, landing.done), reply)
 
-    def _held(self, decoded: Decoded, parked: Parked, content_type: str) -> Held:
-        self.pending += 1
-
-        def give_up() -> None:
-            self.pending -= 1
-            parked.waiting.give_up()
-
-        held = Held(give_up)
-
-        def told(value: Any) -> None:
-            self.pending -= 1
-            reply = Reply(content_type, _encoded(decoded, parked.finish(value)))
-            held.come(reply, None if self._gate is None else self._gate(None))
-
-        parked.waiting.tell = told
-        return held
+    def told(self, waiting: Waiting, value: Any, encode: Encode, content_type: str) -> Reply:
+        """The answer to a call that waited, from what it was told. Many are told the same, which is written once."""
+        outcome = waiting.finish(waiting, value)
+        last = self._last_told
+        if last is None or last.value is not value or last.encode != encode:
+            reply = Reply(content_type, _encoded_by(encode, waiting.method, outcome))
+            last = self._last_told = _Told(value, encode, reply)
+        return last.reply
 
     @staticmethod
     def _after_gate(gate: Gate, landed: asyncio.Future[None]) -> asyncio.Future[None]:
@@ -297,7 +232,7 @@ class RpcEndpoint:
             self._plain[body] = decoded
         return decoded
 
-    def _call(self, call: Call) -> Outcome | Awaitable[Outcome] | Parked:
+    def _call(self, call: Call) -> Outcome | Awaitable[Outcome] | Waiting:
         try:
             return self._dispatcher.call(call)
         except ElsewhereError:
@@ -305,9 +240,13 @@ class RpcEndpoint:
         except Exception as bug:
             return Failure(internal_error(call.method, bug))
 
+    def unsettled(self) -> asyncio.Future[None] | None:
+        """What to await until whatever has changed shows everywhere; None where it does."""
+        return None if self._gate is None else self._gate(None)
+
     async def settled(self) -> None:
         """Wait until whatever has changed shows everywhere."""
-        wait = None if self._gate is None else self._gate(None)
+        wait = self.unsettled()
         if wait is not None:
             await wait
 
@@ -325,16 +264,59 @@ class RpcEndpoint:
             self.pending -= 1
 
 
+class _HeldHere(Held):
+    """One whose wait is in this process."""
+
+    __slots__ = ("_content_type", "_encode", "_endpoint", "_waiting")
+
+    def __init__(self, endpoint: RpcEndpoint, waiting: Waiting, encode: Encode, content_type: str) -> None:
+        super().__init__(waiting.give_up)
+        self._endpoint = endpoint
+        self._waiting = waiting
+        self._encode = encode
+        self._content_type = content_type
+        waiting.tell = self._tell
+        endpoint.pending += 1
+
+    def cancel(self) -> None:
+        if not self._is_coming:
+            self._endpoint.pending -= 1
+        super().cancel()
+
+    def _tell(self, value: Any) -> None:
+        endpoint = self._endpoint
+        endpoint.pending -= 1
+        self._is_coming = True
+        reply = endpoint.told(self._waiting, value, self._encode, self._content_type)
+        wait = endpoint.unsettled()
+        if wait is None:
+            self._end(reply)
+        else:
+            wait.add_done_callback(lambda _: self._end(reply))
+
+
+class _Told(NamedTuple):
+    """What was told last, and the answer that it became."""
+
+    value: Any
+    encode: Encode
+    reply: Reply
+
+
 def _encoded(decoded: Decoded, outcome: Outcome) -> bytes:
+    return _encoded_by(decoded.encode, decoded.method, outcome)
+
+
+def _encoded_by(encode: Encode, method: str, outcome: Outcome) -> bytes:
     try:
-        return decoded.encode(outcome)
+        return encode(outcome)
     except Exception as bug:  # a value that is not of its type
-        return decoded.encode(Failure(internal_error(decoded.method, bug)))
+        return encode(Failure(internal_error(method, bug)))
 
 
-def _abandon(outcome: Awaitable[Outcome] | Parked) -> None:
+def _abandon(outcome: Awaitable[Outcome] | Waiting) -> None:
     """Let go of an answer nobody wants; a coroutine would complain otherwise."""
     if isinstance(outcome, Coroutine):
         outcome.close()
-    elif isinstance(outcome, Parked):
-        outcome.waiting.give_up()
+    elif isinstance(outcome, Waiting):
+        outcome.give_up()

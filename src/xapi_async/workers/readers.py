@@ -22,8 +22,9 @@ from xapi_async.rpc.sessions import Sessions
 from xapi_async.rpc.stats import MethodStats
 from xapi_async.wire.app import Bound, Front, Sharing
 from xapi_async.wire.call_format import BadRequestError
+from xapi_async.wire.held import Held
 from xapi_async.wire.routing import Routes
-from xapi_async.wire.rpc_endpoint import CallHeaders, Held, Landed, PathKind, Pending, Reply
+from xapi_async.wire.rpc_endpoint import CallHeaders, Landed, PathKind, Pending, Reply
 from xapi_async.workers.feed import Feed
 from xapi_async.workers.hello import Hello, InForce
 from xapi_async.workers.link import Link, Message

@@ -1,0 +1,63 @@
+"""Answers that thousands may wait for at once, with neither a task nor a future for each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xapi_async.wire.rpc_endpoint import Reply
+
+
+class Held:
+    """The answer to a call that only waits, for whoever takes it. give_up: ends the wait behind it."""
+
+    __slots__ = ("_ended", "_give_up", "_is_coming", "_taker")
+
+    def __init__(self, give_up: Callable[[], object]) -> None:
+        self._give_up = give_up
+        self._is_coming = False  # or has come, or was given up
+        self._taker: Callable[[Reply], None] | None = None
+        self._ended: asyncio.Future[None] | None = None
+
+    def take(self, taker: Callable[[Reply], None]) -> None:
+        """Have a function called with the answer, once; not before this has returned."""
+        self._taker = taker
+
+    def come(self, reply: Reply) -> None:
+        """The answer is there."""
+        self._is_coming = True
+        self._end(reply)
+
+    def cancel(self) -> None:
+        """Nobody wants it any more; where it is about to come, it still does."""
+        if not self._is_coming:
+            self._is_coming = True
+            self._give_up()
+            self._end(None)
+
+    def ended(self) -> asyncio.Future[None]:
+        """What is done when the answer has come, or will never come."""
+        if self._ended is None:
+            self._ended = asyncio.get_running_loop().create_future()
+            if self._taker is None:
+                self._ended.set_result(None)
+        return self._ended
+
+    async def reply(self) -> Reply:
+        """Wait for it, for whoever would rather await it; being cancelled gives it up."""
+        replies: list[Reply] = []
+        self.take(replies.append)
+        try:
+            await self.ended()
+        finally:
+            self.cancel()
+        return replies[0]
+
+    def _end(self, reply: Reply | None) -> None:
+        taker, self._taker = self._taker, None
+        if reply is not None and taker is not None:
+            taker(reply)
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
