@@ -227,7 +227,7 @@ class Front:
         if isinstance(answer, Landed):
             answer = answer.pending()
         elif isinstance(answer, Held):
-            answer = Pending(answer.reply(), only_waits=True)
+            answer = Pending(answer.reply(), answer.only_waits)
         if isinstance(answer, Pending):
             if answer.only_waits:
                 connection.cancel_when_lost = asyncio.current_task()

@@ -322,7 +322,9 @@ class Connection(RequestHandler):
         """Answer when there is something to tell. Thousands may wait, so nothing is kept for it but a function."""
         self._keep(b"")
         self._buffer += rest
-        self._answering = self.cancel_when_lost = held
+        self._answering = held
+        if held.only_waits:
+            self.cancel_when_lost = held
         self._asked = head
         held.take(self._tell)
 
@@ -443,12 +445,13 @@ class Connection(RequestHandler):
         """End the connection; the answer under way has ``timeout`` seconds, unless it only waits."""
         if self.cancel_when_lost is not None:
             self.cancel_when_lost.cancel()
-        task, transport = self._answering, self.transport
-        if isinstance(task, Held):
-            task = task.ended()
-        if task is not None:
-            await asyncio.wait({task}, timeout=timeout)
-            task.cancel()
+        answering, transport = self._answering, self.transport
+        if isinstance(answering, Held):
+            await asyncio.wait({answering.ended()}, timeout=timeout)
+            answering.stop()
+        elif answering is not None:
+            await asyncio.wait({answering}, timeout=timeout)
+            answering.cancel()
         await super().shutdown(timeout)
         if transport is not None:
             await _sent(transport, timeout or 0.0)

@@ -1,4 +1,4 @@
-"""Answers that thousands may wait for at once, with neither a task nor a future for each."""
+"""Answers that come later, thousands of them at once, with neither a task nor a future for each."""
 
 from __future__ import annotations
 
@@ -11,15 +11,30 @@ if TYPE_CHECKING:
 
 
 class Held:
-    """The answer to a call that only waits, for whoever takes it. give_up: ends the wait behind it."""
+    """An answer that comes later, for whoever takes it.
 
-    __slots__ = ("_ended", "_give_up", "_is_coming", "_taker")
+    give_up: ends what is waited for, of a call that only waits; None where the call goes on without its client.
+    stopped: the answer where the server stops before; None where then there is none.
+    """
 
-    def __init__(self, give_up: Callable[[], object]) -> None:
+    __slots__ = ("_ended", "_give_up", "_is_coming", "_stopped", "_taker")
+
+    def __init__(self, give_up: Callable[[], object] | None = None, stopped: Callable[[], Reply] | None = None) -> None:
         self._give_up = give_up
+        self._stopped = stopped
         self._is_coming = False  # or has come, or was given up
         self._taker: Callable[[Reply], None] | None = None
         self._ended: asyncio.Future[None] | None = None
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether the call changes nothing, so that it can end with its connection."""
+        return self._give_up is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer has come, or will never come."""
+        return self._is_coming
 
     def take(self, taker: Callable[[Reply], None]) -> None:
         """Have a function called with the answer, once; not before this has returned."""
@@ -32,10 +47,15 @@ class Held:
 
     def cancel(self) -> None:
         """Nobody wants it any more; where it is about to come, it still does."""
-        if not self._is_coming:
+        if not self._is_coming and self._give_up is not None:
             self._is_coming = True
             self._give_up()
             self._end(None)
+
+    def stop(self) -> None:
+        """The server stops: whoever waits is told so."""
+        if self._taker is not None and self._stopped is not None:
+            self.come(self._stopped())
 
     def ended(self) -> asyncio.Future[None]:
         """What is done when the answer has come, or will never come."""

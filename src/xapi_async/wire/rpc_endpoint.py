@@ -92,19 +92,31 @@ class Landed(NamedTuple):
 
 
 class Gate(Protocol):
-    """Says what has to be waited for before an answer may leave."""
+    """Says whether an answer may leave, or has to wait for something."""
 
-    def __call__(self, call: Call | None, done: asyncio.Future[None] | None = None) -> asyncio.Future[None] | None:
-        """What has to be waited for, if anything.
+    def __call__(self, call: Call | None, then: Callable[[], None]) -> bool:
+        """Whether it may leave now; where not, a function is called as soon as it may.
 
         call: a reading call, for what it was answered with; None: for everything that has changed so far.
-        done: what to give, where a future is there already.
         """
         ...
 
 
-Forward = Callable[[bytes, PathKind, Origin, CallHeaders | None], asyncio.Future[Reply]]
-"""Has a call answered in another process; cancelling what it gives says that nobody wants to know any more."""
+class Forward(Protocol):
+    """Has a call answered in another process. only_waits, stopped: as of :class:`Held`."""
+
+    def __call__(
+        self,
+        body: bytes,
+        kind: PathKind,
+        origin: Origin,
+        headers: CallHeaders | None,
+        *,
+        only_waits: bool,
+        stopped: Callable[[], Reply],
+    ) -> Held:
+        """The answer that will come."""
+        ...
 
 
 class ElsewhereError(Exception):
@@ -153,11 +165,11 @@ class RpcEndpoint:
             outcome = self._call(call)
         except ElsewhereError:
             assert self._forward is not None  # who has no other process does not name one
-            return self._forwarded(decoded, self._forward(body, kind, origin, headers), CONTENT_TYPES[kind])
+            only_waits, stopped = decoded.method in _WAITING, partial(_stopped, decoded, CONTENT_TYPES[kind])
+            return self._forward(body, kind, origin, headers, only_waits=only_waits, stopped=stopped)
         if isinstance(outcome, _READY):
             reply = Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
-            wait = None if self._gate is None else self._gate(call)
-            return reply if wait is None else Landed(wait, lambda: reply)
+            return reply if self._gate is None else _after_gate(self._gate, call, reply)
         if self.pending >= self.settings.pending_calls:
             _abandon(outcome)
             return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
@@ -167,7 +179,7 @@ class RpcEndpoint:
             return _HeldHere(self, outcome, decoded.encode, CONTENT_TYPES[kind])
         return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
 
-    def _landed(self, decoded: Decoded, landing: Landing, content_type: str) -> Landed:
+    def _landed(self, decoded: Decoded, landing: Landing, content_type: str) -> Landed | Held:
         self.pending += 1
 
         def reply() -> Reply:
@@ -176,9 +188,7 @@ class RpcEndpoint:
                 landing.done.cancel()  # the server stops
             return Reply(content_type, _encoded(decoded, landing.outcome()))
 
-        if self._gate is None:
-            return Landed(landing.done, reply)
-        return Landed(self._after_gate(self._gate, landing.done), reply)
+        return Landed(landing.done, reply) if self._gate is None else _landed_after_gate(self._gate, landing, reply)
 
     def told(self, waiting: Waiting, value: Any, encode: Encode, content_type: str) -> Reply:
         """The answer to a call that waited, from what it was told. Many are told the same, which is written once."""
@@ -188,33 +198,6 @@ class RpcEndpoint:
             reply = Reply(content_type, _encoded_by(encode, waiting.method, outcome))
             last = self._last_told = _Told(value, encode, reply)
         return last.reply
-
-    @staticmethod
-    def _after_gate(gate: Gate, landed: asyncio.Future[None]) -> asyncio.Future[None]:
-        """What is done when a change has landed, and then what the gate asks for has happened."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def go_on(_: object) -> None:
-            if gate(None, done) is None and not done.done():
-                done.set_result(None)
-
-        landed.add_done_callback(go_on)
-        return done
-
-    @staticmethod
-    def _forwarded(decoded: Decoded, answer: asyncio.Future[Reply], content_type: str) -> Held | Landed:
-        if decoded.method in _WAITING:
-            held = Held(answer.cancel)
-            answer.add_done_callback(lambda done: None if done.cancelled() else held.come(done.result()))
-            return held
-
-        def reply() -> Reply:
-            if not answer.cancelled():
-                return answer.result()
-            failure = ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
-            return Reply(content_type, decoded.encode(Failure(failure)))
-
-        return Landed(answer, reply)
 
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
@@ -240,15 +223,15 @@ class RpcEndpoint:
         except Exception as bug:
             return Failure(internal_error(call.method, bug))
 
-    def unsettled(self) -> asyncio.Future[None] | None:
-        """What to await until whatever has changed shows everywhere; None where it does."""
-        return None if self._gate is None else self._gate(None)
+    def is_settled(self, then: Callable[[], None]) -> bool:
+        """Whether whatever has changed shows everywhere; where not, a function is called as soon as it does."""
+        return self._gate is None or self._gate(None, then)
 
     async def settled(self) -> None:
         """Wait until whatever has changed shows everywhere."""
-        wait = self.unsettled()
-        if wait is not None:
-            await wait
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self.is_settled(lambda: None if done.done() else done.set_result(None)):
+            await done
 
     async def _finish(self, decoded: Decoded, outcome: Awaitable[Outcome], content_type: str) -> Reply:
         self.pending += 1
@@ -288,11 +271,8 @@ class _HeldHere(Held):
         endpoint.pending -= 1
         self._is_coming = True
         reply = endpoint.told(self._waiting, value, self._encode, self._content_type)
-        wait = endpoint.unsettled()
-        if wait is None:
+        if endpoint.is_settled(lambda: self._end(reply)):
             self._end(reply)
-        else:
-            wait.add_done_callback(lambda _: self._end(reply))
 
 
 class _Told(NamedTuple):
@@ -312,6 +292,33 @@ def _encoded_by(encode: Encode, method: str, outcome: Outcome) -> bytes:
         return encode(outcome)
     except Exception as bug:  # a value that is not of its type
         return encode(Failure(internal_error(method, bug)))
+
+
+def _after_gate(gate: Gate, call: Call, reply: Reply) -> Reply | Held:
+    """An answer that is there, once the gate lets it leave."""
+    held = Held(stopped=lambda: reply)
+    return reply if gate(call, lambda: held.come(reply)) else held
+
+
+def _landed_after_gate(gate: Gate, landing: Landing, reply: Callable[[], Reply]) -> Held:
+    """The answer to a change, once it has landed and the gate lets it leave."""
+    held = Held(stopped=reply)
+
+    def come() -> None:
+        if not held.is_over:
+            held.come(reply())
+
+    def land(_: object) -> None:
+        if gate(None, come):
+            come()
+
+    landing.done.add_done_callback(land)
+    return held
+
+
+def _stopped(decoded: Decoded, content_type: str) -> Reply:
+    failure = ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
+    return Reply(content_type, decoded.encode(Failure(failure)))
 
 
 def _abandon(outcome: Awaitable[Outcome] | Waiting) -> None:
