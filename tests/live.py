@@ -17,7 +17,7 @@ from typing import Any
 import XenAPI
 
 PASSWORD = "correct horse battery staple"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 WORKERS = os.environ.get("TEST_WORKERS", "")
 """So many processes has each server that does not say itself how many; empty: one."""

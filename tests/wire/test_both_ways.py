@@ -230,8 +230,8 @@ def test_pipelined_calls_are_answered_as_they_are_alone(
 ) -> None:
     calls = []
     for name, (path, body) in CALLS.items():
-        # What is written shows in what is read, so what changes something that can be seen stays out.
-        if "events" in name or name in ("write: field", "write: map", "write: key", "json: write"):
+        # What is written shows in what is read, and all objects are counted in events: such calls stay out.
+        if b"event.from" in body or name in ("write: field", "write: map", "write: key", "json: write"):
             continue
         line = connect()
         call = request(filled(server, session, vm, body), path, fields=way)
