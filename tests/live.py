@@ -17,7 +17,10 @@ from typing import Any
 import XenAPI
 
 PASSWORD = "correct horse battery staple"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
+
+WORKERS = os.environ.get("TEST_WORKERS", "")
+"""So many processes has each server that does not say itself how many; empty: one."""
 
 
 class LiveServer:
@@ -37,6 +40,8 @@ class LiveServer:
         ready.unlink(missing_ok=True)
         command = [sys.executable, "-m", "xapi_async", "serve", "--listen", "127.0.0.1:0"]
         command += ["--database", str(self.folder / "state.db"), "--ready-file", str(ready), *self.flags]
+        if WORKERS and "--workers" not in self.flags:
+            command += ["--workers", WORKERS]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS

@@ -12,6 +12,7 @@ import pytest
 
 from tests.client import log_in, until
 from tests.inner import InnerServer, inner_server
+from xapi_async.datamodel.classes import VM, Network
 
 CLIENTS = 1000
 
@@ -23,6 +24,14 @@ def server() -> Iterator[InnerServer]:
 
 
 async def wait_for_events(url: str, session: str, classes: list[str], token: str) -> Any:
+    return (await answered(url, session, classes, token))["Value"]
+
+
+async def failed_wait(url: str, session: str, classes: list[str], token: str) -> Any:
+    return (await answered(url, session, classes, token))["ErrorDescription"]
+
+
+async def answered(url: str, session: str, classes: list[str], token: str) -> Any:
     address = urlsplit(url)
     reader, stream = await asyncio.open_connection(address.hostname, address.port)
     body = xmlrpc.client.dumps((session, classes, token, 60.0), "event.from").encode()
@@ -30,7 +39,7 @@ async def wait_for_events(url: str, session: str, classes: list[str], token: str
     answer = await reader.read()
     stream.close()
     (value,), _ = xmlrpc.client.loads(answer.split(b"\r\n\r\n", 1)[1])
-    return value["Value"]
+    return value
 
 
 def test_waiting_clients_are_woken_by_their_change_only(server: InnerServer) -> None:
@@ -90,3 +99,85 @@ def test_a_change_that_many_wait_for_is_told_to_all(server: InnerServer) -> None
             (event,) = answer["events"]
             assert (event["ref"], event["snapshot"]["name_description"]) == (vm, "all of you")
             assert answer["token"] > token
+
+
+def test_those_who_ask_differently_are_told_by_one_answer(server: InnerServer) -> None:
+    events = server.core.events
+    with server.session() as session:
+        api = session.xenapi
+        vm = api.VM.get_all()[0]
+        token = api.event_from(["*"], "", 0.0)["token"]
+        api.VM.set_name_description(vm, "before")
+        later = api.event_from(["vm"], token, 0.0)["token"]
+        waiting_session = log_in(server.url)
+
+        async def scene() -> list[Any]:
+            asks = [(["vm"], later), (["VM", "sr"], later), ([f"vm/{vm}"], later), (["vm"], f"{int(later[:20]) + 1},0")]
+            waits = [asyncio.create_task(wait_for_events(server.url, waiting_session, *ask)) for ask in asks * 25]
+            await asyncio.to_thread(until, lambda: events.waiting == len(waits))
+            before = events.batches
+            await asyncio.to_thread(server.run, lambda: _touched_twice(server, vm))
+            answers = await asyncio.gather(*waits)
+            assert events.batches == before + 1
+            return answers
+
+        answers = asyncio.run(scene())
+        assert all(answer == answers[0] for answer in answers)
+        assert [event["ref"] for event in answers[0]["events"]] == [vm]
+
+
+async def _touched_twice(server: InnerServer, vm: str) -> None:
+    for _ in range(2):  # the second is after everybody's token
+        async with server.core.services.store.transaction() as tx:
+            tx.touch(tx.get(VM, vm))
+
+
+def test_what_comes_and_goes_at_once_is_told_to_nobody(server: InnerServer) -> None:
+    events = server.core.events
+    with server.session() as session:
+        api = session.xenapi
+        network = api.network.get_all()[0]
+        token = api.event_from(["*"], "", 0.0)["token"]
+
+        async def scene() -> list[Any]:
+            waits = [
+                asyncio.create_task(wait_for_events(server.url, session.handle, ["network"], token)) for _ in range(50)
+            ]
+            await asyncio.to_thread(until, lambda: events.waiting == len(waits))
+            before = events.wake_ups
+            await asyncio.to_thread(server.run, lambda: _came_and_went(server))
+            await asyncio.to_thread(until, lambda: events.wake_ups == before + len(waits))
+            await asyncio.to_thread(api.network.get_all)  # a turn of the loop, in which they would be told
+            assert events.waiting == len(waits)
+            await asyncio.to_thread(api.network.set_name_description, network, "stays")
+            return await asyncio.gather(*waits)
+
+        for answer in asyncio.run(scene()):
+            assert [(event["operation"], event["ref"]) for event in answer["events"]] == [("mod", network)]
+
+
+async def _came_and_went(server: InnerServer) -> None:
+    store = server.core.services.store
+    async with store.transaction() as tx:
+        made = tx.create(Network)
+    async with store.transaction() as tx:
+        tx.delete(tx.get(Network, made.ref))
+
+
+def test_a_session_that_ends_answers_all_who_wait(server: InnerServer) -> None:
+    events = server.core.events
+    with server.session() as session:
+        token = session.xenapi.event_from(["*"], "", 0.0)["token"]
+        ends = log_in(server.url)
+
+        async def scene() -> list[Any]:
+            waits = [
+                asyncio.create_task(failed_wait(server.url, ends, [["sr"], ["vm"]][number % 2], token))
+                for number in range(CLIENTS)
+            ]
+            await asyncio.to_thread(until, lambda: events.waiting == CLIENTS)
+            await asyncio.to_thread(server.run, lambda: server.core.access.sessions.end((ends,)))
+            return await asyncio.gather(*waits)
+
+        assert asyncio.run(scene()) == [["SESSION_INVALID", ends]] * CLIENTS
+        assert events.waiting == 0

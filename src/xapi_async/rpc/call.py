@@ -62,45 +62,6 @@ class Failure(NamedTuple):
 Outcome = Success | Failure
 
 
-class Landing:
-    """An outcome that is known when ``done`` is: of a write, when its change is durable; of a wait, when it ends.
-
-    Whoever has a callback to give needs no task to wait in; for everybody else it is awaitable.
-    only_waits: nothing is changed, so that cancelling ``done`` gives the wait up.
-    """
-
-    __slots__ = ("_finish", "done", "only_waits")
-
-    def __init__(
-        self,
-        done: asyncio.Future[None],
-        finish: Callable[[BaseException | None], Outcome],
-        *,
-        only_waits: bool = False,
-    ) -> None:
-        self.done = done
-        self.only_waits = only_waits
-        self._finish = finish
-
-    def outcome(self) -> Outcome:
-        """The outcome; only once, after ``done`` is done."""
-        error = asyncio.CancelledError() if self.done.cancelled() else self.done.exception()
-        return self._finish(error)
-
-    def __await__(self) -> Generator[Any, None, Outcome]:
-        # Shielded: a change lands whether or not whoever waits here still wants to know.
-        waited_for = self.done if self.only_waits else asyncio.shield(self.done)
-        try:
-            yield from waited_for.__await__()
-        except ApiError:
-            pass  # the outcome tells of it
-        except asyncio.CancelledError:
-            if self.only_waits:
-                self.outcome()
-            raise
-        return self.outcome()
-
-
 class Writing:
     """The outcome of a write, which is there in the step in which its change lands. Either way of asking, once."""
 
@@ -125,11 +86,30 @@ class Writing:
         return self._finish(error)
 
 
-class Waiting(NamedTuple):
-    """A value that is not there yet. done: when it can be asked for. result: gives it, and ends the wait."""
+class Waiting:
+    """A value that is not there yet. Thousands may be waited for, so this one object is all that it takes.
 
-    done: asyncio.Future[None]
-    result: Callable[[], Any]
+    tell: what is called once with the value, or with the ApiError that comes instead, and never before the
+    next turn of the event loop. finish: makes the outcome of either. method, began: for the counts of calls.
+    Whoever takes it over sets them.
+    """
+
+    __slots__ = ("began", "finish", "method", "tell")
+
+    began: float
+    finish: Callable[[Waiting, Any], Outcome]
+    method: str
+
+    def __init__(self) -> None:
+        self.tell: Callable[[Any], None] = _nobody
+
+    def give_up(self) -> None:
+        """Nobody wants to be told any more; nothing happens where that has been done."""
+        raise NotImplementedError
+
+
+def _nobody(value: object) -> None:
+    return None
 
 
 Wait = Callable[..., Any]

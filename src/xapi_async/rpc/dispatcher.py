@@ -18,7 +18,7 @@ from xapi_async.datamodel.types import STRING_SET, Ref
 from xapi_async.operations.context import Caller, Context, Handler, Handlers, Origin, Services
 from xapi_async.rpc import convert, implicit, request_id
 from xapi_async.rpc.absent import Nobody, NoTask
-from xapi_async.rpc.call import ANY, Call, Failure, Landing, Outcome, Success, Wait, Waiting, Writing
+from xapi_async.rpc.call import ANY, Call, Failure, Outcome, Success, Wait, Waiting, Writing
 from xapi_async.rpc.entries import Entry, entries
 from xapi_async.rpc.roles import denied
 from xapi_async.rpc.stats import UNKNOWN, CallStats
@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 ALIVE = "system.isAlive:"
 LIST_METHODS = "system.listMethods"
 EXTENSIONS = "host.call_extension"
+
+
+Answer = Callable[[Call], Outcome | Awaitable[Outcome] | Waiting]
+"""What answers a message."""
 
 
 class Sessions(Protocol):
@@ -80,7 +84,7 @@ class Dispatcher:
         self._result_types = result_types or {}
         self._entries = {entry.name: entry for entry in entries(services.store, handlers, readers or {}, waits or {})}
         self._table = _table(self._entries, self)
-        self._tables: dict[str, Mapping[str, Callable[[Call], Outcome | Awaitable[Outcome]]]] = {}
+        self._tables: dict[str, Mapping[str, Answer]] = {}
         self._names = tuple(self._entries)
         self.stats = CallStats()
         self._background: set[asyncio.Task[None]] = set()
@@ -89,10 +93,10 @@ class Dispatcher:
 
     # What others ask of it
 
-    def call(self, call: Call) -> Outcome | Awaitable[Outcome]:
-        """Answer a call: at once where it only reads, else by something to await."""
+    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Waiting:
+        """Answer a call: at once where it only reads, else by something to await or to be told by."""
         start = perf_counter()
-        outcome: Outcome | Awaitable[Outcome]
+        outcome: Outcome | Awaitable[Outcome] | Waiting
         try:
             if not call.text_checked:
                 convert.check_text(call.params)
@@ -106,7 +110,7 @@ class Dispatcher:
         if isinstance(outcome, tuple):
             self._count(call, outcome, start)
             return outcome
-        if type(outcome) is Writing or type(outcome) is Landing:
+        if isinstance(outcome, Writing | Waiting):
             return outcome
         return self._counted(call, outcome, start)
 
@@ -142,7 +146,7 @@ class Dispatcher:
 
         return stop
 
-    def _table_of(self, call: Call) -> Mapping[str, Callable[[Call], Outcome | Awaitable[Outcome]]]:
+    def _table_of(self, call: Call) -> Mapping[str, Answer]:
         session = call.params[0] if call.params else None
         return self._tables.get(session, self._table) if type(session) is str else self._table
 
@@ -173,7 +177,7 @@ class Dispatcher:
 
     # One call
 
-    def answer_handled(self, entry: Entry, *, is_async: bool) -> Callable[[Call], Outcome | Awaitable[Outcome]]:
+    def answer_handled(self, entry: Entry, *, is_async: bool) -> Answer:
         """The function that answers any other message."""
 
         def answer(call: Call) -> Outcome | Awaitable[Outcome]:
@@ -224,30 +228,26 @@ class Dispatcher:
 
         return answer
 
-    def answer_waiting(self, entry: Entry) -> Callable[[Call], Outcome | Landing]:
+    def answer_waiting(self, entry: Entry) -> Callable[[Call], Outcome | Waiting]:
         """The function that answers a message that only waits: thousands may, so none of them has a task."""
         wait, result_type = entry.wait, self._result_types.get(entry.name, entry.message.result)
         assert wait is not None  # only such entries come here
 
-        def answer(call: Call) -> Outcome | Landing:
-            start = perf_counter()
+        def finish(waiting: Waiting, value: Any) -> Outcome:
+            failure = value if isinstance(value, ApiError) else None
+            self.stats.note(waiting.method, failure.code if failure else None, perf_counter() - waiting.began)
+            return Success(result_type, value) if failure is None else Failure(failure)
+
+        def answer(call: Call) -> Outcome | Waiting:
+            began = perf_counter()
             args = _arguments(entry, call)
             caller = self._caller(entry, call)
             self._assert_allowed(entry, caller, args)
             found = wait(caller, *args)
             if not isinstance(found, Waiting):
                 return Success(result_type, found)
-
-            def finish(error: BaseException | None) -> Outcome:
-                outcome: Outcome
-                try:
-                    outcome = Success(result_type, found.result())
-                except ApiError as failure:
-                    outcome = Failure(failure)
-                self._count(call, outcome, start)
-                return outcome
-
-            return Landing(found.done, finish, only_waits=True)
+            found.method, found.began, found.finish = call.method, began, finish
+            return found
 
         return answer
 
@@ -422,13 +422,11 @@ def _arguments(entry: Entry, call: Call) -> list[Any]:
     return args
 
 
-def _table(
-    entries: Mapping[str, Entry], dispatcher: Dispatcher
-) -> dict[str, Callable[[Call], Outcome | Awaitable[Outcome]]]:
+def _table(entries: Mapping[str, Entry], dispatcher: Dispatcher) -> dict[str, Answer]:
     """Every spelling of every name, to the function that answers it."""
-    table: dict[str, Callable[[Call], Outcome | Awaitable[Outcome]]] = {}
+    table: dict[str, Answer] = {}
     for name, entry in entries.items():
-        answer: Callable[[Call], Outcome | Awaitable[Outcome]]
+        answer: Answer
         if entry.read is not None:
             answer = read_answer(entry, dispatcher.caller_of)
         elif entry.write is not None:

@@ -24,7 +24,8 @@ from xapi_async.objects.store import Store
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.rpc.audit import track_id
 from xapi_async.rpc.call import Event
-from xapi_async.rpc.events import EventSettings, LogoutHook, Messages
+from xapi_async.rpc.event_waiters import LogoutHook
+from xapi_async.rpc.events import EventSettings, Messages
 from xapi_async.rpc.subscriptions import Subscription, parse
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +30,20 @@ class Subscription:
     def _hash(self) -> int:
         # Thousands of callers who wait share one of these, and each looks things up by it.
         return hash((self.classes, self.objects, self.messages))
+
+    @cached_property
+    def singles(self) -> Mapping[type[ApiClass], frozenset[str]]:
+        """The references of objects wanted singly, by their class; none of a class that is wanted whole."""
+        found: dict[type[ApiClass], set[str]] = {}
+        for cls, ref in self.objects:
+            if cls not in self.classes:
+                found.setdefault(cls, set()).add(ref)
+        return {cls: frozenset(refs) for cls, refs in found.items()}
+
+    @cached_property
+    def in_order(self) -> tuple[type[ApiClass], ...]:
+        """The classes that it takes a look at, by name."""
+        return tuple(sorted((*self.classes, *self.singles), key=lambda cls: cls.FACTS.name))
 
     def wants(self, cls: type[ApiClass], ref: str) -> bool:
         """Whether a change of this object is asked for."""

@@ -28,9 +28,10 @@ from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.fastlane import Connection
 from xapi_async.wire.heads import Heads, call_headers
-from xapi_async.wire.pages import RawResponse, error_bytes, options_bytes, reply_pieces
+from xapi_async.wire.held import Held
+from xapi_async.wire.pages import LastPieces, RawResponse, error_bytes, options_bytes, reply_pieces
 from xapi_async.wire.routing import METHODS, Router, Routes
-from xapi_async.wire.rpc_endpoint import Dispatcher, Forward, Gate, Landed, PathKind, Pending, RpcEndpoint, Written
+from xapi_async.wire.rpc_endpoint import Dispatcher, Forward, Gate, PathKind, Pending, RpcEndpoint
 from xapi_async.wire.settings import WireSettings
 
 log = logging.getLogger(__name__)
@@ -106,6 +107,7 @@ class HttpServer(web.Server):
         self._front = front
         self.endpoint = front.endpoint
         self.heads = front.heads
+        self.last_pieces = LastPieces()
         self.is_local = is_local
 
     @property
@@ -222,8 +224,8 @@ class Front:
             answer = self.endpoint.answer(body, kind, connection.origin, call_headers(request.raw_headers))
         except BadRequestError as error:
             return self._error(request, 500, str(error))
-        if isinstance(answer, Landed | Written):
-            answer = answer.pending()
+        if isinstance(answer, Held):
+            answer = Pending(answer.reply(), answer.only_waits)
         if isinstance(answer, Pending):
             if answer.only_waits:
                 connection.cancel_when_lost = asyncio.current_task()

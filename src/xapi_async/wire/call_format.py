@@ -15,6 +15,9 @@ class BadRequestError(Exception):
 Body = bytes | Sequence[bytes]
 """The body of an answer, or what it is once put together: large ones are made of records that are kept anyway."""
 
+Encode = Callable[[Outcome], Body]
+"""Writes the outcome of a call."""
+
 
 class Decoded(NamedTuple):
     """A call as read from a body.
@@ -25,4 +28,4 @@ class Decoded(NamedTuple):
     method: str
     params: list[Any]
     text_checked: bool
-    encode: Callable[[Outcome], Body]
+    encode: Encode

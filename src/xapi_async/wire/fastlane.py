@@ -26,8 +26,9 @@ from aiohttp.web_protocol import RequestHandler
 from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.heads import CallHead
+from xapi_async.wire.held import Held
 from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
-from xapi_async.wire.rpc_endpoint import Landed, Pending, Reply, Written
+from xapi_async.wire.rpc_endpoint import Pending, Reply
 
 if TYPE_CHECKING:
     from xapi_async.wire.app import HttpServer
@@ -72,7 +73,7 @@ class Connection(RequestHandler):
     """One connection. server: what all connections share."""
 
     __slots__ = (
-        "_answering", "_buffer", "_ends", "_is_held", "_lane", "_needed", "_stalled", "_stream", "_timer",
+        "_answering", "_asked", "_buffer", "_ends", "_is_held", "_lane", "_needed", "_stalled", "_stream", "_timer",
         "_turn", "cancel_when_lost", "origin",
     )  # fmt: skip
 
@@ -81,14 +82,15 @@ class Connection(RequestHandler):
         self._lane: HttpServer | None = server  # None once aiohttp has the connection
         self._buffer = bytearray()  # received, and not yet served
         self._needed = 0  # bytes that it takes to go on
-        self._answering: asyncio.Future[None] | None = None
+        self._answering: asyncio.Future[Any] | Held | None = None
         self._is_held = False  # whether no more is read from the client for the moment
         self._ends = False  # whether the connection closes after the answer under way
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None  # set while other connections have theirs
         self._stalled: asyncio.TimerHandle | None = None  # set while the client does not read
         self._stream: StreamReader | None = None
-        self.cancel_when_lost: asyncio.Future[Any] | None = None
+        self._asked: CallHead | None = None  # the head of the call that waits
+        self.cancel_when_lost: asyncio.Future[Any] | Held | None = None
         self.origin = Origin()
 
     # What the transport tells
@@ -220,22 +222,14 @@ class Connection(RequestHandler):
                 self._end(written)
                 return
             start = stop
-            if type(answer) is Written:
-                if written:
-                    self._flush(written)
-                if start < size:
-                    self._buffer += data[start:]
-                self._begin_writing(answer, head)
-                return
-            if type(answer) is Landed:
+            if not isinstance(answer, Reply):
                 self._flush(written)
-                self._begin_landing(answer, head, data[start:])
+                if isinstance(answer, Held):
+                    self._begin_waiting(answer, head, data[start:])
+                else:
+                    self._begin(answer, head, data[start:])
                 return
-            if type(answer) is Pending:
-                self._flush(written)
-                self._begin(answer, head, data[start:])
-                return
-            pieces = reply_pieces(cast(Reply, answer), is_http_10=head.is_http_10, keep_alive=head.keep_alive)
+            pieces = reply_pieces(answer, is_http_10=head.is_http_10, keep_alive=head.keep_alive)
             written += pieces
             if not head.keep_alive:
                 self._end(written)
@@ -307,33 +301,23 @@ class Connection(RequestHandler):
         if pending.only_waits:
             self.cancel_when_lost = task
 
-    def _begin_writing(self, answer: Written, head: CallHead) -> None:
-        """Answer when a change is durable. No task waits for that: it is what most writing calls are."""
-        if self._timer is not None:
-            self._keep(b"")
-        self._answering = answered = self._loop.create_future()
-
-        def reply(reply: Reply) -> None:
-            if not answered.done():  # else the server stops, and has waited long enough
-                answered.set_result(None)
-            self._answering = None
-            self._reply_late(reply, head)
-
-        answer.then(reply)
-
-    def _begin_landing(self, landed: Landed, head: CallHead, rest: bytes) -> None:
-        """Answer when something has happened, without a task that waits for it."""
+    def _begin_waiting(self, held: Held, head: CallHead, rest: bytes) -> None:
+        """Answer when there is something to tell. Thousands may wait, so nothing is kept for it but a function."""
         self._keep(b"")
         self._buffer += rest
-        self._answering = landed.done
-        if landed.only_waits:
-            self.cancel_when_lost = landed.done
+        self._answering = held
+        if held.only_waits:
+            self.cancel_when_lost = held
+        self._asked = head
+        held.take(self._tell)
 
-        def land(done: asyncio.Future[None]) -> None:
-            self._answering = self.cancel_when_lost = None
-            self._reply_late(landed.reply(), head)
-
-        landed.done.add_done_callback(land)
+    def _tell(self, reply: Reply) -> None:
+        head, server = self._asked, self._lane
+        assert head is not None  # set before anything could be told
+        assert server is not None  # aiohttp gets no connection that still waits
+        self._answering = self.cancel_when_lost = None
+        keep_alive = head.keep_alive and not self._ends and not self._close
+        self._write_late(server.last_pieces.of(reply, is_http_10=head.is_http_10, keep_alive=keep_alive), keep_alive)
 
     async def _answer_later(self, pending: Pending, head: CallHead) -> None:
         try:
@@ -344,7 +328,9 @@ class Connection(RequestHandler):
 
     def _reply_late(self, reply: Reply, head: CallHead) -> None:
         keep_alive = head.keep_alive and not self._ends and not self._close
-        data = reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive)
+        self._write_late(reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive), keep_alive)
+
+    def _write_late(self, data: Sequence[bytes], keep_alive: bool) -> None:
         if not keep_alive:
             self._end(data)
             return
@@ -379,7 +365,7 @@ class Connection(RequestHandler):
 
     # Over to aiohttp
 
-    def _hand_over(self, data: bytes, start: int, written: Sequence[bytes], *, is_stream: bool = False) -> None:
+    def _hand_over(self, data: bytes, start: int, written: list[bytes], *, is_stream: bool = False) -> None:
         self._flush(written)
         self._keep(b"")
         self._lane = None
@@ -442,10 +428,13 @@ class Connection(RequestHandler):
         """End the connection; the answer under way has ``timeout`` seconds, unless it only waits."""
         if self.cancel_when_lost is not None:
             self.cancel_when_lost.cancel()
-        task, transport = self._answering, self.transport
-        if task is not None:
-            await asyncio.wait({task}, timeout=timeout)
-            task.cancel()
+        answering, transport = self._answering, self.transport
+        if isinstance(answering, Held):
+            await asyncio.wait({answering.ended()}, timeout=timeout)
+            answering.stop()
+        elif answering is not None:
+            await asyncio.wait({answering}, timeout=timeout)
+            answering.cancel()
         await super().shutdown(timeout)
         if transport is not None:
             await _sent(transport, timeout or 0.0)

@@ -47,6 +47,22 @@ LARGE = 1 << 16
 """Bytes from which on it costs more to copy an answer than to write it in pieces."""
 
 
+class LastPieces:
+    """As :func:`reply_pieces`, for answers that are given to many: the last one is kept."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Reply | None, bool, bool] = (None, False, False)
+        self._pieces: Sequence[bytes] = ()
+
+    def of(self, reply: Reply, *, is_http_10: bool, keep_alive: bool) -> Sequence[bytes]:
+        """The answer in pieces."""
+        last, was_http_10, was_keep_alive = self._of
+        if last is not reply or was_http_10 is not is_http_10 or was_keep_alive is not keep_alive:
+            self._of = reply, is_http_10, keep_alive
+            self._pieces = reply_pieces(reply, is_http_10=is_http_10, keep_alive=keep_alive)
+        return self._pieces
+
+
 def error_bytes(status: int, text: str = "", *, is_http_10: bool = False, realm: str = "") -> bytes:
     """A whole error page, which ends the connection. text: what is wrong. realm: for 401, what asks for a password."""
     title = f"{status} {_REASONS.get(status) or HTTPStatus(status).phrase}"

@@ -14,10 +14,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Origin
-from xapi_async.rpc.call import Call, Failure, Landing, Outcome, Writing
+from xapi_async.rpc.call import Call, Failure, Outcome, Waiting, Writing
 from xapi_async.rpc.dispatcher import internal_error
 from xapi_async.wire import jsonrpc, xmlrpc
-from xapi_async.wire.call_format import BadRequestError, Body, Decoded
+from xapi_async.wire.call_format import BadRequestError, Body, Decoded, Encode
+from xapi_async.wire.held import Held
 from xapi_async.wire.kept import Kept
 from xapi_async.wire.settings import WireSettings
 
@@ -41,8 +42,8 @@ _WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
 class Dispatcher(Protocol):
     """Who answers calls."""
 
-    def call(self, call: Call) -> Outcome | Awaitable[Outcome]:
-        """Answer a call: at once, or by something to await."""
+    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Waiting:
+        """Answer a call: at once, or by something to await or to be told by."""
         ...
 
 
@@ -73,63 +74,32 @@ class Pending(NamedTuple):
     only_waits: bool
 
 
-class Landed(NamedTuple):
-    """An answer that is there as soon as something has happened, such as a change becoming durable.
-
-    done: when that is. reply: gives it then. only_waits: as of :class:`Pending`; cancelling ``done`` ends the wait.
-    """
-
-    done: asyncio.Future[Any]
-    reply: Callable[[], Reply]
-    only_waits: bool = False
-
-    def pending(self) -> Pending:
-        """The same, for whoever would rather await it."""
-        return Pending(self._wait(), self.only_waits)
-
-    async def _wait(self) -> Reply:
-        # What was begun goes on whether or not the client still waits for its answer; a mere wait ends with it.
-        waited_for = self.done if self.only_waits else asyncio.shield(self.done)
-        try:
-            await waited_for
-        except ApiError:
-            pass  # the reply tells of it
-        except asyncio.CancelledError:
-            if self.only_waits:
-                self.reply()
-            raise
-        return self.reply()
-
-
-class Written(NamedTuple):
-    """The answer to a write. then: has a function called with it in the step in which the change lands."""
-
-    then: Callable[[Callable[[Reply], None]], None]
-
-    def pending(self) -> Pending:
-        """The same, for whoever would rather await it."""
-        return Pending(self._wait(), only_waits=False)
-
-    async def _wait(self) -> Reply:
-        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self.then(answered.set_result)
-        return await asyncio.shield(answered)  # it lands whether or not the client still waits
-
-
 class Gate(Protocol):
-    """Says what has to be waited for before an answer may leave."""
+    """Says whether an answer may leave, or has to wait for something."""
 
-    def __call__(self, call: Call | None, done: asyncio.Future[None] | None = None) -> asyncio.Future[None] | None:
-        """What has to be waited for, if anything.
+    def __call__(self, call: Call | None, then: Callable[[], None]) -> bool:
+        """Whether it may leave now; where not, a function is called as soon as it may.
 
         call: a reading call, for what it was answered with; None: for everything that has changed so far.
-        done: what to give, where a future is there already.
         """
         ...
 
 
-Forward = Callable[[bytes, PathKind, Origin, CallHeaders | None], asyncio.Future[Reply]]
-"""Has a call answered in another process; cancelling what it gives says that nobody wants to know any more."""
+class Forward(Protocol):
+    """Has a call answered in another process. only_waits, stopped: as of :class:`Held`."""
+
+    def __call__(
+        self,
+        body: bytes,
+        kind: PathKind,
+        origin: Origin,
+        headers: CallHeaders | None,
+        *,
+        only_waits: bool,
+        stopped: Callable[[], Reply],
+    ) -> Held:
+        """The answer that will come."""
+        ...
 
 
 class ElsewhereError(Exception):
@@ -154,11 +124,12 @@ class RpcEndpoint:
         self._xml = xmlrpc.XmlEncoder(kept)
         self._json = jsonrpc.JsonEncoder(kept)
         self._plain: dict[bytes, Decoded] = {}
+        self._last_told: _Told | None = None
         self.pending = 0
 
     def answer(
         self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None
-    ) -> Reply | Pending | Landed | Written:
+    ) -> Reply | Pending | Held:
         """Answer a call. Raises BadRequestError where the body is none."""
         if kind == "either":
             kind = "json" if body.lstrip()[:1] == b"{" else "xml"
@@ -173,86 +144,49 @@ class RpcEndpoint:
         if headers is not None:
             call.subtask_of, call.task_id = headers.subtask_of, headers.task_id
             call.task_other_config = headers.task_other_config
-        outcome: Outcome | Awaitable[Outcome]
+        outcome: Outcome | Awaitable[Outcome] | Waiting
         try:
             outcome = self._dispatcher.call(call)
         except ElsewhereError:
             assert self._forward is not None  # who has no other process does not name one
-            return self._forwarded(decoded, self._forward(body, kind, origin, headers), CONTENT_TYPES[kind])
+            only_waits, stopped = decoded.method in _WAITING, partial(_stopped, decoded, CONTENT_TYPES[kind])
+            return self._forward(body, kind, origin, headers, only_waits=only_waits, stopped=stopped)
         except Exception as bug:
             outcome = Failure(internal_error(call.method, bug))
         if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
             return self._written(decoded, outcome, CONTENT_TYPES[kind])
         if isinstance(outcome, tuple):
             reply = Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
-            wait = None if self._gate is None else self._gate(call)
-            return reply if wait is None else Landed(wait, lambda: reply)
+            return reply if self._gate is None else _after_gate(self._gate, call, reply)
         if self.pending >= self.settings.pending_calls:
             _abandon(outcome)
             return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
-        if type(outcome) is Landing:
-            return self._landed(decoded, outcome, CONTENT_TYPES[kind])
+        if isinstance(outcome, Waiting):
+            return _HeldHere(self, outcome, decoded.encode, CONTENT_TYPES[kind])
         return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
 
-    def _written(self, decoded: Decoded, writing: Writing, content_type: str) -> Written:
-        self.pending += 1
-        gate = self._gate
-
-        def then(told: Callable[[Reply], None]) -> None:
-            def land(outcome: Outcome) -> None:
-                self.pending -= 1
-                reply = Reply(content_type, _encoded(decoded, outcome))
-                wait = None if gate is None else gate(None)
-                if wait is None:
-                    told(reply)
-                else:
-                    wait.add_done_callback(lambda _: told(reply))
-
-            writing.then(land)
-
-        return Written(then)
-
-    def _landed(self, decoded: Decoded, landing: Landing, content_type: str) -> Landed:
+    def _written(self, decoded: Decoded, writing: Writing, content_type: str) -> Held:
+        """The answer to a write, which is there in the step in which its change lands."""
+        held = Held(stopped=partial(_stopped, decoded, content_type))
         self.pending += 1
 
-        def reply() -> Reply:
+        def land(outcome: Outcome) -> None:
             self.pending -= 1
-            if not landing.done.done():
-                landing.done.cancel()  # the server stops
-            return Reply(content_type, _encoded(decoded, landing.outcome()))
+            reply = Reply(content_type, _encoded(decoded, outcome))
+            if self.is_settled(lambda: held.come_late(reply)):
+                held.come_late(reply)
 
-        if self._gate is None:
-            return Landed(landing.done, reply, landing.only_waits)
-        done = self._after_gate(self._gate, landing.done)
-        if landing.only_waits:
-            # Who gives up the answer gives up the wait behind it.
-            done.add_done_callback(lambda given_up: landing.done.cancel() if given_up.cancelled() else None)
-        return Landed(done, reply, landing.only_waits)
+        writing.then(land)
+        return held
 
-    @staticmethod
-    def _after_gate(gate: Gate, landed: asyncio.Future[None]) -> asyncio.Future[None]:
-        """What is done when a change has landed, and then what the gate asks for has happened."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def go_on(_: object) -> None:
-            if gate(None, done) is None and not done.done():
-                done.set_result(None)
-
-        landed.add_done_callback(go_on)
-        return done
-
-    @staticmethod
-    def _forwarded(decoded: Decoded, answer: asyncio.Future[Reply], content_type: str) -> Pending | Landed:
-        if decoded.method in _WAITING:
-            return Pending(_result(answer), only_waits=True)
-
-        def reply() -> Reply:
-            if not answer.cancelled():
-                return answer.result()
-            failure = ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
-            return Reply(content_type, decoded.encode(Failure(failure)))
-
-        return Landed(answer, reply)
+    def told(self, waiting: Waiting, value: Any, encode: Encode, content_type: str) -> Reply:
+        """The answer to a call that waited, from what it was told. Many are told the same, which is written once."""
+        outcome = waiting.finish(waiting, value)
+        last = self._last_told
+        if last is None or last.value is not value or last.encode != encode:
+            reply = Reply(content_type, _encoded_by(encode, waiting.method, outcome))
+            last = self._last_told = _Told(value, encode, reply)
+        return last.reply
 
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
@@ -270,11 +204,15 @@ class RpcEndpoint:
             self._plain[body] = decoded
         return decoded
 
+    def is_settled(self, then: Callable[[], None]) -> bool:
+        """Whether whatever has changed shows everywhere; where not, a function is called as soon as it does."""
+        return self._gate is None or self._gate(None, then)
+
     async def settled(self) -> None:
         """Wait until whatever has changed shows everywhere."""
-        wait = None if self._gate is None else self._gate(None)
-        if wait is not None:
-            await wait
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self.is_settled(lambda: None if done.done() else done.set_result(None)):
+            await done
 
     async def _finish(self, decoded: Decoded, outcome: Awaitable[Outcome], content_type: str) -> Reply:
         self.pending += 1
@@ -290,18 +228,67 @@ class RpcEndpoint:
             self.pending -= 1
 
 
-async def _result(answer: asyncio.Future[Reply]) -> Reply:
-    return await answer
+class _HeldHere(Held):
+    """One whose wait is in this process."""
+
+    __slots__ = ("_content_type", "_encode", "_endpoint", "_waiting")
+
+    def __init__(self, endpoint: RpcEndpoint, waiting: Waiting, encode: Encode, content_type: str) -> None:
+        super().__init__(waiting.give_up)
+        self._endpoint = endpoint
+        self._waiting = waiting
+        self._encode = encode
+        self._content_type = content_type
+        waiting.tell = self._tell
+        endpoint.pending += 1
+
+    def cancel(self) -> None:
+        if not self._is_coming:
+            self._endpoint.pending -= 1
+        super().cancel()
+
+    def _tell(self, value: Any) -> None:
+        endpoint = self._endpoint
+        endpoint.pending -= 1
+        self._is_coming = True
+        reply = endpoint.told(self._waiting, value, self._encode, self._content_type)
+        if endpoint.is_settled(lambda: self._end(reply)):
+            self._end(reply)
+
+
+class _Told(NamedTuple):
+    """What was told last, and the answer that it became."""
+
+    value: Any
+    encode: Encode
+    reply: Reply
 
 
 def _encoded(decoded: Decoded, outcome: Outcome) -> Body:
+    return _encoded_by(decoded.encode, decoded.method, outcome)
+
+
+def _encoded_by(encode: Encode, method: str, outcome: Outcome) -> Body:
     try:
-        return decoded.encode(outcome)
+        return encode(outcome)
     except Exception as bug:  # a value that is not of its type
-        return decoded.encode(Failure(internal_error(decoded.method, bug)))
+        return encode(Failure(internal_error(method, bug)))
 
 
-def _abandon(outcome: Awaitable[Outcome]) -> None:
-    """Let go of an answer nobody will await; a coroutine would complain otherwise."""
+def _after_gate(gate: Gate, call: Call, reply: Reply) -> Reply | Held:
+    """An answer that is there, once the gate lets it leave."""
+    held = Held(stopped=lambda: reply)
+    return reply if gate(call, lambda: held.come(reply)) else held
+
+
+def _stopped(decoded: Decoded, content_type: str) -> Reply:
+    failure = ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
+    return Reply(content_type, decoded.encode(Failure(failure)))
+
+
+def _abandon(outcome: Awaitable[Outcome] | Waiting) -> None:
+    """Let go of an answer nobody wants; a coroutine would complain otherwise."""
     if isinstance(outcome, Coroutine):
         outcome.close()
+    elif isinstance(outcome, Waiting):
+        outcome.give_up()

@@ -27,6 +27,7 @@ from xapi_async.logs import set_up_logging
 from xapi_async.observability import slow_calls
 from xapi_async.operations.context import Origin
 from xapi_async.wire.app import Front, Sharing, SocketListener, bound_socket, serve
+from xapi_async.wire.held import Held
 from xapi_async.wire.rpc_endpoint import CallHeaders, PathKind, Reply
 from xapi_async.workers.hello import Hello, InForce
 from xapi_async.workers.link import Link, Message
@@ -71,7 +72,7 @@ class Reader:
         self._front: Front | None = None
         self._go, self._stop = asyncio.Event(), asyncio.Event()
         self._numbers = itertools.count()
-        self._replies: dict[int, asyncio.Future[Reply]] = {}
+        self._held: dict[int, Held] = {}  # answers that the writer is to give
         self._table: dict[str, Callable[..., None]] = {
             "hello": self._hello.set_result,
             "slice": self._replica.fill,
@@ -151,23 +152,28 @@ class Reader:
     # Calls for the writer
 
     def _forward(
-        self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None
-    ) -> asyncio.Future[Reply]:
+        self,
+        body: bytes,
+        kind: PathKind,
+        origin: Origin,
+        headers: CallHeaders | None,
+        *,
+        only_waits: bool,
+        stopped: Callable[[], Reply],
+    ) -> Held:
         number = next(self._numbers)
-        reply: asyncio.Future[Reply] = self._loop.create_future()
-        self._replies[number] = reply
-        reply.add_done_callback(partial(self._after_reply, number))
+        held = self._held[number] = Held(partial(self._give_up, number) if only_waits else None, stopped)
         self.link.send("call", number, body, kind, origin.address, headers)
-        return reply
+        return held
 
-    def _after_reply(self, number: int, reply: asyncio.Future[Reply]) -> None:
-        if reply.cancelled() and self._replies.pop(number, None) is not None:
-            self.link.send("gone", number)  # the client is
+    def _give_up(self, number: int) -> None:
+        del self._held[number]
+        self.link.send("gone", number)  # the client is
 
     def _on_reply(self, number: int, content_type: str, body: bytes) -> None:
-        reply = self._replies.pop(number, None)
-        if reply is not None and not reply.done():
-            reply.set_result(Reply(content_type, body))
+        held = self._held.pop(number, None)
+        if held is not None:
+            held.come(Reply(content_type, body))
 
     # What it tells
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from xapi_async.rpc.sessions import Sessions
 from xapi_async.rpc.stats import MethodStats
 from xapi_async.wire.app import Bound, Front, Sharing
 from xapi_async.wire.call_format import BadRequestError
+from xapi_async.wire.held import Held
 from xapi_async.wire.routing import Routes
-from xapi_async.wire.rpc_endpoint import CallHeaders, Landed, PathKind, Pending, Reply, Written
+from xapi_async.wire.rpc_endpoint import CallHeaders, PathKind, Pending, Reply
 from xapi_async.workers.feed import Feed
 from xapi_async.workers.hello import Hello, InForce
 from xapi_async.workers.link import Link, Message
@@ -216,7 +217,7 @@ class _Reader:
         self._feed = feed
         self._process: asyncio.subprocess.Process | None = None
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, asyncio.Future[Any]] = {}  # calls whose client's leaving ends them
+        self._waiting: dict[int, asyncio.Future[Any] | Held] = {}  # calls whose client's leaving ends them
         self._answering: set[asyncio.Task[None]] = set()
         self._table: dict[str, Callable[..., object]] = {
             "applied": self._on_applied,
@@ -278,16 +279,14 @@ class _Reader:
 
     def _on_call(self, number: int, body: bytes, kind: PathKind, address: str, headers: CallHeaders | None) -> None:
         try:
-            answer = self._writer.bound.front.endpoint.answer(body, kind, Origin(address=address), headers)
+            answer = self._writer.bound.front.endpoint.answer(body, kind, _origin(address), headers)
         except BadRequestError as error:  # limits have changed since the reader let it pass
             self._reply(number, Reply("text/plain", str(error).encode()))
             return
-        if isinstance(answer, Written):
-            answer.then(partial(self._reply, number))
-        elif isinstance(answer, Landed):
+        if isinstance(answer, Held):
             if answer.only_waits:
-                self._waiting[number] = answer.done
-            answer.done.add_done_callback(partial(self._answer_landed, number, answer))
+                self._waiting[number] = answer
+            answer.take(partial(self._answer_held, number))
         elif isinstance(answer, Pending):
             task = self._loop.create_task(self._answer_later(number, answer))
             self._answering.add(task)
@@ -295,11 +294,12 @@ class _Reader:
             if answer.only_waits:
                 self._waiting[number] = task
         else:
+            assert isinstance(answer, Reply)  # where there are readers, the answers to changes are held
             self._reply(number, answer)
 
-    def _answer_landed(self, number: int, landed: Landed, done: object) -> None:
+    def _answer_held(self, number: int, reply: Reply) -> None:
         self._waiting.pop(number, None)
-        self._reply(number, landed.reply())
+        self._reply(number, reply)
 
     async def _answer_later(self, number: int, pending: Pending) -> None:
         try:
@@ -308,10 +308,10 @@ class _Reader:
             self._waiting.pop(number, None)
 
     def _reply(self, number: int, reply: Reply) -> None:
-        self.link.send("reply", number, reply.content_type, reply.joined())
+        self.link.send("reply", number, reply.content_type, reply.body)
 
     def _on_gone(self, number: int) -> None:
-        waiting = self._waiting.get(number)
+        waiting = self._waiting.pop(number, None)
         if waiting is not None:
             waiting.cancel()
 
@@ -321,6 +321,11 @@ class _Reader:
         for method, counted in stats.items():
             self._writer.dispatcher.stats.add(method, counted)
         self.connections, self.refused = traffic
+
+
+@lru_cache(maxsize=1024)
+def _origin(address: str) -> Origin:
+    return Origin(address=address)
 
 
 def _set_once(future: asyncio.Future[None]) -> None:

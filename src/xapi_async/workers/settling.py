@@ -8,14 +8,16 @@ afterwards, wherever, sees that change or a later one: reads never go back in ti
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from xapi_async.datamodel.classes import Session
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.rpc.call import Call
 from xapi_async.rpc.entries import Entry
+
+log = logging.getLogger(__name__)
 
 
 class Settling:
@@ -27,7 +29,7 @@ class Settling:
         # The generation of the last unsettled change, by object and by class, the newest last.
         self._objects: dict[str, int] = {}
         self._classes: dict[type[ApiClass], int] = {}
-        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+        self._waiting: dict[int, list[Callable[[], None]]] = {}
 
     def note(self, cls: type[ApiClass], ref: str, generation: int) -> None:
         """A change has been applied here."""
@@ -45,18 +47,18 @@ class Settling:
         _drop(self._objects, generation)
         _drop(self._classes, generation)
         for due in [due for due in self._waiting if due <= generation]:
-            for future in self._waiting.pop(due):
-                if not future.done():  # else whoever waited was cancelled
-                    future.set_result(None)
+            for then in self._waiting.pop(due):
+                try:
+                    then()
+                except Exception:  # others wait as well
+                    log.exception("an answer that had to wait could not be given")
 
-    def until(self, generation: int, done: asyncio.Future[None] | None = None) -> asyncio.Future[None] | None:
-        """What to await until a generation is settled, ``done`` where it is given; None where it is settled."""
+    def is_there(self, generation: int, then: Callable[[], None]) -> bool:
+        """Whether all changes up to a generation are everywhere; where not, a function is called once they are."""
         if generation <= self.settled:
-            return None
-        if done is None:
-            done = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(generation, []).append(done)
-        return done
+            return True
+        self._waiting.setdefault(generation, []).append(then)
+        return False
 
     @property
     def is_settled(self) -> bool:
@@ -109,17 +111,17 @@ class Gate:
         self._settling = settling
         self._shown = shown
 
-    def __call__(self, call: Call | None, done: asyncio.Future[None] | None = None) -> asyncio.Future[None] | None:
-        """What to await before the answer to a reading call leaves; given None, before any other."""
+    def __call__(self, call: Call | None, then: Callable[[], None]) -> bool:
+        """Whether the answer to a reading call may leave now, or given None, any other; else then is called later."""
         settling = self._settling
         if settling.is_settled:
-            return None
+            return True
         shown = None if call is None else self._shown.get(call.method)
         if call is None or shown is None or not call.params:
-            return settling.until(settling.newest, done)
+            return settling.is_there(settling.newest, then)
         is_one = shown.is_one and len(call.params) > 1
         needed = settling.of_object(call.params[1]) if is_one else settling.of_class(shown.cls)
         # That there is such a session, or none, is shown as well.
         session = call.params[0]
         needed = max(needed, settling.of_object(session) if shown.cls is not Session else needed)
-        return settling.until(needed, done)
+        return settling.is_there(needed, then)
