@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable
 from aiohttp import ClientPayloadError, ClientResponse, web
 
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.storage.driver import Image
+from xapi_async.storage.driver import PIECE, Image
 from xapi_async.storage.vhd_stream import receive
 
-PIECE = 1 << 20
 _CHUNK_HEAD = struct.Struct("<QI")
 
 Progress = Callable[[float], Awaitable[None]]

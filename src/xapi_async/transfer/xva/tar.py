@@ -8,7 +8,8 @@ import zlib
 from collections.abc import Awaitable, Callable
 
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.transfer.uploads import PIECE, Body
+from xapi_async.storage.driver import PIECE, Data
+from xapi_async.transfer.uploads import Body
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -16,14 +17,19 @@ _GZIP = b"\x1f\x8b"
 _GZIP_BITS = 31
 _FAST = 1
 
-Write = Callable[[bytes], Awaitable[None]]
+Write = Callable[[Data], Awaitable[None]]
 
 
 def entry(name: str, data: bytes) -> bytes:
     """A file of an archive, with its header."""
+    return header(name, len(data)) + data + bytes(-len(data) % BLOCK)
+
+
+def header(name: str, size: int) -> bytes:
+    """What comes before the data of a file of ``size`` bytes; after it, zeros fill up the last block."""
     info = tarfile.TarInfo(name)
-    info.size = len(data)
-    return info.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % BLOCK)
+    info.size = size
+    return info.tobuf(tarfile.USTAR_FORMAT)
 
 
 class Compressed:
@@ -33,7 +39,7 @@ class Compressed:
         self._write = write
         self._compressor = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP_BITS)
 
-    async def __call__(self, data: bytes) -> None:
+    async def __call__(self, data: Data) -> None:
         packed = await asyncio.to_thread(self._compressor.compress, data)
         if packed:
             await self._write(packed)
