@@ -26,7 +26,7 @@ Read = Callable[[int, int], Awaitable[Data]]
 class Source(Protocol):
     """Bytes that come in."""
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int) -> Data:
         """At most ``limit`` bytes, none at the end."""
         ...
 
@@ -172,7 +172,7 @@ class _Stream:
         self._source = source
         self._position = 0
 
-    async def some(self) -> bytes:
+    async def some(self) -> Data:
         piece = await self._source.read(PIECE)
         self._position += len(piece)
         return piece

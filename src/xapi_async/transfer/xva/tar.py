@@ -54,15 +54,15 @@ class Stream:
 
     def __init__(self, body: Body) -> None:
         self._body = body
-        self._held = b""
+        self._held = memoryview(b"")
         self._unpacker: zlib._Decompress | None = None
         self._is_new = True
-        self._raw = b""
+        self._raw: Data = b""
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int) -> memoryview:
         """At most ``limit`` bytes, none at the end. Raises IMPORT_ERROR [text] where they cannot be unpacked."""
         if not self._held:
-            self._held = await self._more()
+            self._held = memoryview(await self._more())
         part, self._held = self._held[:limit], self._held[limit:]
         return part
 
@@ -77,10 +77,10 @@ class Stream:
             length -= len(part)
         return b"".join(parts)
 
-    async def _more(self) -> bytes:
+    async def _more(self) -> Data:
         if self._is_new:
             self._is_new = False
-            self._raw = await self._body.read(PIECE)
+            self._raw = bytes(await self._body.read(PIECE))
             if not self._raw.startswith(_GZIP):
                 return self._raw
             self._unpacker = zlib.decompressobj(_GZIP_BITS)
