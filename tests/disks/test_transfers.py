@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -159,6 +160,58 @@ async def test_an_upload_that_breaks_off_fails_its_task(site: Site) -> None:
     error = await ended(site)
     assert isinstance(error, ApiError)
     assert error.code == "VDI_IO_ERROR"
+
+
+async def test_what_came_before_a_client_hung_up_is_written(site: Site) -> None:
+    vdi = await site.vdi(4 * MIB)
+    head = f"PUT /import_raw_vdi?{SESSION}&vdi={vdi} HTTP/1.1\r\nHost: x\r\nContent-Length: {64 * MIB}\r\n\r\n"
+    await raw_put(site, head, b"x" * 777_777)
+    assert await ended(site) == vdi
+    assert await site.content(vdi) == (b"x" * 777_777).ljust(4 * MIB, b"\0")
+
+
+@pytest.mark.parametrize("expects", ["", "Expect: 100-continue\r\n"])
+async def test_an_upload_may_come_in_pieces_of_any_size(site: Site, sparse_data: bytes, expects: str) -> None:
+    vdi = await site.vdi(4 * MIB)
+    data = sparse_data[-2 * MIB - 77 :]
+    head = (
+        f"PUT /import_raw_vdi?{SESSION}&vdi={vdi} HTTP/1.1\r\nHost: x\r\n{expects}Content-Length: {len(data)}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    sizes, start = itertools.cycle((1, 65_536, 300_000, 7, 600_001)), 0
+    writer.write(head.encode())
+    while start < len(data):
+        end = start + next(sizes)
+        writer.write(data[start:end])
+        await writer.drain()
+        await asyncio.sleep(0.001)
+        start = end
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 100 " if expects else b"HTTP/1.1 200 ")
+    writer.close()
+    assert await ended(site) == vdi
+    assert await site.content(vdi) == data.ljust(4 * MIB, b"\0")
+
+
+async def test_an_upload_to_an_sr_that_breaks_off_leaves_nothing(site: Site) -> None:
+    before = len(site.services.store.all(VDI))
+    head = f"PUT /import_raw_vdi?{SESSION}&sr_id={site.sr} HTTP/1.1\r\nHost: x\r\nContent-Length: {4 * MIB}\r\n\r\n"
+    await raw_put(site, head, b"x" * MIB)
+    assert isinstance(await ended(site), ApiError)
+    assert len(site.services.store.all(VDI)) == before
+
+
+async def test_a_client_that_goes_away_lets_go_of_the_disk(site: Site, sparse_data: bytes) -> None:
+    vdi = await site.vdi()
+    await put(site, f"vdi={vdi}", sparse_data)
+    await ended(site)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(f"GET /export_raw_vdi?{SESSION}&vdi={vdi} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await reader.readexactly(MIB)
+    writer.transport.abort()
+    error = await ended(site)
+    assert isinstance(error, ApiError)
+    assert error.code == "CLIENT_ERROR"
 
 
 async def test_chunks_go_where_they_say(site: Site) -> None:

@@ -330,7 +330,7 @@ class TestSlowCopies:
         assert device.other_config["task_id"] == ctx.task.ref
         assert lab.get_vdi(source).current_operations == {ctx.task.ref: "copy"}
         made = await copying
-        assert ctx.task.reached == [0.25, 0.5, 0.75, 1.0]  # type: ignore[attr-defined]
+        assert ctx.task.reached == [mebibyte / 16 for mebibyte in range(1, 17)]  # type: ignore[attr-defined]
         assert lab.get_vdi(made).physical_utilisation >= 16 * MIB
         assert not list(lab.store.all(VBD))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from xapi_async.storage.chain import Chain, allocation, read_into
 from xapi_async.storage.changed_blocks import ChangeLog
+from xapi_async.storage.driver import Data
 from xapi_async.storage.layers import BLOCK, ZEROS, OwnLayer, is_zeros
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Disk:
         chain = self._folder.open_chain(self._folder.entry(self._uuid).layer)
         read_into(chain, offset, buffer)
 
-    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    def write(self, offset: int, data: Data) -> None:
         """Write; durable after the next flush. Raises OSError, and ValueError for what lies beyond the end."""
         with self.lock:
             if offset < 0 or offset + len(data) > self.size:

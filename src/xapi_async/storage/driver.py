@@ -24,6 +24,16 @@ Progress = Callable[[float], Awaitable[None]]
 """Told how far the work is, from 0 to 1."""
 
 
+PIECE = 256 << 10
+"""Bytes that the event loop receives or sends at a time: other calls wait a fraction of a millisecond for it."""
+
+STRETCH = 1 << 20
+"""Bytes that a thread reads at a time, while the event loop does other things. More gains nothing."""
+
+Data = bytes | bytearray | memoryview
+"""What disks hold. Who is given it may keep it: it does not change any more."""
+
+
 async def unobserved(value: float) -> None:
     """A :data:`Progress` for work nobody watches."""
 
@@ -207,11 +217,11 @@ class Image(Protocol):
 
     size: int
 
-    async def read(self, offset: int, length: int) -> bytes:
-        """What the disk holds there."""
+    async def read(self, offset: int, length: int) -> bytes | bytearray:
+        """What the disk holds there; the caller's own from now on."""
         ...
 
-    async def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    async def write(self, offset: int, data: Data) -> None:
         """Write; it is durable after :meth:`flush`."""
         ...
 

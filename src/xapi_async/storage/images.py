@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xapi_async.storage.bitmap import Bitmap
 from xapi_async.storage.disk import Disk
 from xapi_async.storage.disk_folder import DiskFolder, View
-from xapi_async.storage.driver import Extent
+from xapi_async.storage.driver import PIECE, Data, Extent
 from xapi_async.storage.layers import BLOCK, File
 from xapi_async.storage.threads import Threads
 
@@ -21,12 +21,12 @@ class ReadImage:
         self._folder = folder
         self._view = view
 
-    async def read(self, offset: int, length: int) -> bytes:
+    async def read(self, offset: int, length: int) -> bytearray:
         """What the disk holds there. Raises ValueError and OSError."""
         check(self.size, offset, length)
         return await self._threads.run(_read, self._view, offset, length)
 
-    async def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    async def write(self, offset: int, data: Data) -> None:
         """Refused: it was opened for reading."""
         raise OSError("the disk is open for reading only")
 
@@ -58,12 +58,12 @@ class WriteImage:
         self._location = location
         self._disk = disk
 
-    async def read(self, offset: int, length: int) -> bytes:
+    async def read(self, offset: int, length: int) -> bytearray:
         """What the disk holds there. Raises ValueError and OSError."""
         check(self.size, offset, length)
         return await self._threads.run(_read, self._disk, offset, length)
 
-    async def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    async def write(self, offset: int, data: Data) -> None:
         """Write. Raises ValueError and OSError."""
         await self._threads.run(self._disk.write, offset, data)
 
@@ -93,12 +93,12 @@ class FileImage:
         self._threads = threads
         self._file = file
 
-    async def read(self, offset: int, length: int) -> bytes:
+    async def read(self, offset: int, length: int) -> bytearray:
         """What the file holds there. Raises ValueError and OSError."""
         check(self.size, offset, length)
         return await self._threads.run(_read, self._file, offset, length)
 
-    async def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    async def write(self, offset: int, data: Data) -> None:
         """Write. Raises ValueError, and OSError where the file may only be read."""
         check(self.size, offset, len(data))
         await self._threads.run(self._file.write, offset, data)
@@ -106,8 +106,8 @@ class FileImage:
     async def write_zeros(self, offset: int, length: int) -> None:
         """Have zeros there. Raises ValueError and OSError."""
         end = offset + length
-        for start in range(offset, end, 1 << 20):
-            await self.write(start, bytes(min(1 << 20, end - start)))
+        for start in range(offset, end, PIECE):
+            await self.write(start, bytes(min(PIECE, end - start)))
 
     async def flush(self) -> None:
         """Return when all that was written is durable. Raises OSError."""
@@ -132,7 +132,7 @@ def as_extents(blocks: Bitmap, size: int) -> Sequence[Extent]:
     )
 
 
-def _read(source: Disk | View | File, offset: int, length: int) -> bytes:
+def _read(source: Disk | View | File, offset: int, length: int) -> bytearray:
     buffer = bytearray(length)
     source.read_into(offset, memoryview(buffer))
-    return bytes(buffer)
+    return buffer  # as bytes it would be copied once more

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from xapi_async.storage import nbd_wire as wire
-from xapi_async.storage.driver import Extent, Image
+from xapi_async.storage.driver import PIECE, Extent, Image
 from xapi_async.storage.nbd_listener import PORT
 from xapi_async.storage.nbd_wire import Answer, ChunkKind, Command, Option
 
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 LARGEST_READ = 32 << 20
 _LARGEST_OPTION = 64 << 10
-_PIECE = 2 << 20
 _ALLOCATION = "base:allocation"
 _CONTEXT_ID = 1
 _FLAGS = (
@@ -298,7 +297,7 @@ class _Client:
             self._fail(cookie, errno.EINVAL)
             return
         try:
-            first = await image.read(offset, min(length, _PIECE))
+            first = await image.read(offset, min(length, PIECE))
         except OSError:
             self._fail(cookie, errno.EIO)
             return
@@ -310,10 +309,10 @@ class _Client:
             head = wire.SIMPLE_REPLY.pack(wire.SIMPLE_REPLY_MAGIC, 0, cookie)
         self._writer.write(head)
         self._writer.write(first)
-        for start in range(_PIECE, length, _PIECE):
+        for start in range(PIECE, length, PIECE):
             await self._writer.drain()
             try:
-                self._writer.write(await image.read(offset + start, min(_PIECE, length - start)))
+                self._writer.write(await image.read(offset + start, min(PIECE, length - start)))
             except OSError as error:
                 # Success is said already; only closing tells that it is not so.
                 raise _ProtocolError(f"reading the disk failed: {error}") from error

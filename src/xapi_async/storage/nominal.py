@@ -27,6 +27,7 @@ from xapi_async.storage.driver import (
     BackendError,
     Copied,
     CopyRequest,
+    Data,
     DiskRequest,
     DiskState,
     Extent,
@@ -442,7 +443,7 @@ class _NominalImage:
         await self._driver.wait_for_bytes(length)
         return bytes(length)
 
-    async def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    async def write(self, offset: int, data: Data) -> None:
         self._require(offset, len(data))
         self._driver.note_written(self._sr, self._disk, offset, len(data))
 

@@ -12,22 +12,21 @@ from uuid import UUID
 
 from xapi_async.storage import vhd
 from xapi_async.storage.bitmap import Bitmap
-from xapi_async.storage.driver import Extent, Image
+from xapi_async.storage.driver import PIECE, STRETCH, Data, Extent, Image
 from xapi_async.storage.layers import BLOCK as GRAIN
 
 _PER_BLOCK = vhd.BLOCK // GRAIN  # bits of the allocation map in one block of the VHD: 32, so 4 whole bytes
 _MAP_BYTES = _PER_BLOCK // 8
 _SECTOR_BITS = GRAIN // vhd.SECTOR // 8  # bytes of a sector bitmap for one bit of the allocation map
-_PIECE = 1 << 20
 
-Read = Callable[[int, int], Awaitable[bytes]]
+Read = Callable[[int, int], Awaitable[Data]]
 """Reads from a disk: a place and a length."""
 
 
 class Source(Protocol):
     """Bytes that come in."""
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int) -> Data:
         """At most ``limit`` bytes, none at the end."""
         ...
 
@@ -64,25 +63,23 @@ class DynamicVhd:
             self._table[index] = (first + place * step) // vhd.SECTOR
         self.length = first + len(self._held) * step + vhd.SECTOR
 
-    async def pieces(self, read: Read) -> AsyncIterator[bytes]:
-        """The file, in pieces of at most some MiB."""
+    async def pieces(self, read: Read) -> AsyncIterator[Data]:
+        """The file, in pieces of at most a MiB; the table is one piece."""
         yield self._footer + self._header
         yield vhd.pack_table(self._table)
         for index in self._held:
-            yield await self._block(index, read)
+            runs = tuple(Bitmap(self._bits(index)).runs(0, _PER_BLOCK))
+            yield b"".join((b"\xff" if run.is_set else b"\0") * (_SECTOR_BITS * (run.end - run.first)) for run in runs)
+            for run in runs:
+                end = index * vhd.BLOCK + run.end * GRAIN
+                for start in range(index * vhd.BLOCK + run.first * GRAIN, end, STRETCH):
+                    length = min(STRETCH, end - start)
+                    held = min(length, self._size - start) if run.is_set else 0
+                    if held > 0:
+                        yield await read(start, held)
+                    if held < length:  # nothing there, or the last block, which the disk does not fill
+                        yield bytes(length - max(0, held))
         yield self._footer
-
-    async def _block(self, index: int, read: Read) -> bytes:
-        """The sector bitmap of a block and its data."""
-        piece = bytearray(vhd.BITMAP_SIZE + vhd.BLOCK)
-        for run in Bitmap(self._bits(index)).set_runs(_PER_BLOCK):
-            piece[run.first * _SECTOR_BITS : run.end * _SECTOR_BITS] = b"\xff" * ((run.end - run.first) * _SECTOR_BITS)
-            first, length = run.first * GRAIN, (run.end - run.first) * GRAIN
-            start = vhd.BITMAP_SIZE + first
-            offset = index * vhd.BLOCK + first
-            data = await read(offset, min(length, self._size - offset))
-            piece[start : start + len(data)] = data
-        return bytes(piece)
 
     def _bits(self, index: int) -> bytes:
         return self._map[index * _MAP_BYTES : (index + 1) * _MAP_BYTES]
@@ -140,7 +137,7 @@ async def _receive_block(
     for run in sectors.runs(0, length // vhd.SECTOR):
         position, end = run.first * vhd.SECTOR, run.end * vhd.SECTOR
         while position < end:
-            piece = await stream.exactly(min(_PIECE, end - position))
+            piece = await stream.exactly(min(PIECE, end - position))
             room = size - start - position
             if run.is_set and room > 0:
                 await target.write(start + position, piece[:room])
@@ -175,8 +172,8 @@ class _Stream:
         self._source = source
         self._position = 0
 
-    async def some(self) -> bytes:
-        piece = await self._source.read(_PIECE)
+    async def some(self) -> Data:
+        piece = await self._source.read(PIECE)
         self._position += len(piece)
         return piece
 
@@ -195,7 +192,7 @@ class _Stream:
         if position < self._position:
             raise vhd.VhdError("the parts of the VHD do not follow each other")
         while self._position < position:
-            await self.exactly(min(_PIECE, position - self._position))
+            await self.exactly(min(PIECE, position - self._position))
 
     async def drain(self) -> None:
         while await self.some():

@@ -28,9 +28,9 @@ from xapi_async.operations.storage import vdi as disks
 from xapi_async.operations.vm_copies.destroying import delete_vm
 from xapi_async.operations.vm_copies.metadata_import import TASK_KEY
 from xapi_async.operations.vm_copies.steady import steady
+from xapi_async.storage.driver import PIECE
 from xapi_async.transfer.disk_services import DiskServices
 from xapi_async.transfer.fetching import fetched, require_writable
-from xapi_async.transfer.uploads import PIECE
 
 log = logging.getLogger(__name__)
 

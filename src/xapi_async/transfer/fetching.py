@@ -13,6 +13,7 @@ from xapi_async.datamodel.classes import PBD, SR
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.vm_copies.metadata_import import ImportOptions
+from xapi_async.storage.driver import Data
 from xapi_async.transfer.disk_services import DiskServices
 from xapi_async.transfer.uploads import Body
 from xapi_async.transfer.xva.collecting import ISO
@@ -65,7 +66,7 @@ class _Counted(Body):
         super().__init__(answer, may_break_off=True)
         self.is_empty = True
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int) -> Data:
         data = await super().read(limit)
         self.is_empty = self.is_empty and not data
         return data

@@ -17,11 +17,12 @@ from xapi_async.datamodel.classes import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import Ref
 from xapi_async.operations.context import Context
-from xapi_async.storage.driver import Image
+from xapi_async.storage.driver import STRETCH, Data, Image
 from xapi_async.storage.vhd_stream import DynamicVhd
 from xapi_async.transfer.access import Access, Ended, RefusedError, UntilClose, parameter, redirect, transferring
 from xapi_async.transfer.disk_services import DiskServices, find_sr, find_vdi
-from xapi_async.transfer.uploads import PIECE, Body, write_chunks, write_raw, write_vhd
+from xapi_async.transfer.downloads import send
+from xapi_async.transfer.uploads import Body, write_chunks, write_raw, write_vhd
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -62,7 +63,7 @@ async def _export(access: Access, services: DiskServices, request: web.BaseReque
         async with ctx.task.cancellable():
             sent = 0
             async for piece in pieces:
-                await response.write(piece)
+                await send(response, piece)
                 sent += len(piece)
                 await ctx.task.progress(sent / length)
     return ended.answer
@@ -70,7 +71,7 @@ async def _export(access: Access, services: DiskServices, request: web.BaseReque
 
 async def _pieces(
     ctx: Context, vdi: VDI, image: Image, kind: str, base_name: str | None
-) -> tuple[AsyncIterator[bytes], int]:
+) -> tuple[AsyncIterator[Data], int]:
     """What is to be sent, and its length in bytes."""
     base = find_vdi(ctx, base_name) if base_name is not None else None
     if base is not None and (kind != "vhd" or base.SR != vdi.SR):
@@ -83,9 +84,9 @@ async def _pieces(
     return file.pieces(image.read), file.length
 
 
-async def _raw(image: Image) -> AsyncIterator[bytes]:
-    for offset in range(0, image.size, PIECE):
-        yield await image.read(offset, min(PIECE, image.size - offset))
+async def _raw(image: Image) -> AsyncIterator[Data]:
+    for offset in range(0, image.size, STRETCH):
+        yield await image.read(offset, min(STRETCH, image.size - offset))
 
 
 async def _import(access: Access, services: DiskServices, request: web.BaseRequest) -> web.StreamResponse:

@@ -8,33 +8,33 @@ from collections.abc import Awaitable, Callable
 from aiohttp import ClientPayloadError, ClientResponse, web
 
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.storage.driver import Image
+from xapi_async.storage.driver import PIECE, Data, Image
 from xapi_async.storage.vhd_stream import receive
 
-PIECE = 1 << 20
 _CHUNK_HEAD = struct.Struct("<QI")
 
 Progress = Callable[[float], Awaitable[None]]
 
 
 class Body:
-    """The body of a request, or of an answer. The pieces it gives are large, as writing small ones costs more.
+    """The body of a request, or of an answer. The pieces it gives are whole ones, as writing small ones costs more.
 
     may_break_off: whether the connection may be lost without that meaning that something is missing.
     """
 
     def __init__(self, request: web.BaseRequest | ClientResponse, *, may_break_off: bool) -> None:
-        self._content = request.content
+        # Of a request it is one that gives what it has without copying it; of an answer, aiohttp's own.
+        self._some: Callable[[int], Awaitable[Data]] = getattr(request.content, "some", request.content.read)
         self._may_break_off = may_break_off
         self._broken: Exception | None = None
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int) -> Data:
         """At most ``limit`` bytes, fewer only at the end. Raises VDI_IO_ERROR [text] where the client went away."""
-        parts: list[bytes] = []
+        parts: list[Data] = []
         missing = min(limit, PIECE)
         while missing and self._broken is None:
             try:
-                part = await self._content.read(missing)
+                part = await self._some(missing)
             except (ConnectionError, ClientPayloadError) as error:
                 self._broken = error
                 break
@@ -44,7 +44,7 @@ class Body:
             missing -= len(part)
         if self._broken is not None and not self._may_break_off:
             raise broken("the connection was lost before all data had come")
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def exactly(self, length: int) -> bytes:
         """That many bytes. Raises VDI_IO_ERROR [text] where fewer come."""
@@ -101,6 +101,6 @@ class _Watched:
         self.read, self.flush, self.extents = disk.read, disk.flush, disk.extents
         self.write_zeros = disk.write_zeros
 
-    async def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    async def write(self, offset: int, data: Data) -> None:
         await self._disk.write(offset, data)
         await self._progress((offset + len(data)) / self.size)

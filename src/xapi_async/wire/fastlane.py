@@ -5,7 +5,8 @@ here, answered on the spot where its answer is at hand, and aiohttp learns nothi
 request of another sort is handed to aiohttp untouched, and the rest of the connection with it.
 
 Two sorts of requests aiohttp cannot read at all, and they are made into its messages here: CONNECT with
-a path, and PUT without a length, whose body ends when the client hangs up.
+a path, and PUT without a length, whose body ends when the client hangs up. The bodies of other PUTs do not
+pass through its parser either, as they are large.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
-from xapi_async.wire.heads import CallHead
+from xapi_async.wire.heads import CallHead, StreamHead
 from xapi_async.wire.held import Held
+from xapi_async.wire.inflow import BodyReader, Inflow
 from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
 from xapi_async.wire.rpc_endpoint import Pending, Reply
 
@@ -38,15 +40,6 @@ _BUFFER_BYTES = 1 << 18
 
 _TURN_SECONDS = 0.005
 """How long a client that sends many calls at once is served before others have their turn."""
-
-
-class _UntilHangUp(StreamReader):
-    """A body that ends with the connection: what came before its end stays readable after it."""
-
-    def set_exception(self, exc: Any, *cause: Any) -> None:
-        """Take note of an error, unless all has been received."""
-        if not self._eof:
-            super().set_exception(exc, *cause)
 
 
 def _unread(transport: asyncio.Transport) -> int:
@@ -88,7 +81,7 @@ class Connection(RequestHandler):
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None  # set while other connections have theirs
         self._stalled: asyncio.TimerHandle | None = None  # set while the client does not read
-        self._stream: StreamReader | None = None
+        self._stream: BodyReader | None = None  # what goes on until the client hangs up
         self._asked: CallHead | None = None  # the head of the call that waits
         self.cancel_when_lost: asyncio.Future[Any] | Held | None = None
         self.origin = Origin()
@@ -209,7 +202,7 @@ class Connection(RequestHandler):
                 break
             head = server.heads.read(data[start:end])
             if type(head) is not CallHead:
-                self._hand_over(data, start, written, is_stream=head == "stream")
+                self._hand_over(data, start, written, head if isinstance(head, StreamHead) else None)
                 return
             stop = end + 4 + head.length
             if stop > size:
@@ -365,32 +358,41 @@ class Connection(RequestHandler):
 
     # Over to aiohttp
 
-    def _hand_over(self, data: bytes, start: int, written: list[bytes], *, is_stream: bool = False) -> None:
+    def _hand_over(self, data: bytes, start: int, written: list[bytes], head: StreamHead | None = None) -> None:
         self._flush(written)
         self._keep(b"")
         self._lane = None
         rest = data[start:]
-        if not is_stream or not self._begin_stream(rest):
+        if head is None or not self._begin_stream(rest, head):
             super().data_received(rest)
 
-    def _begin_stream(self, data: bytes) -> bool:
-        """Make a message of a request whose body ends with the connection; whether it could be read."""
+    def _begin_stream(self, data: bytes, kind: StreamHead) -> bool:
+        """Make a message of a request whose body aiohttp is not to read; whether its head could be read."""
         head, _, body = data.partition(b"\r\n\r\n")
         method, _, rest = head.partition(b" ")
-        lines = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"content-length:")]
         assert self._parser is not None  # it is there as long as the connection
+        if kind.length is None:
+            # As a GET without a body it is something that aiohttp's parser knows how to read.
+            lines = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"content-length:")]
+            head = b"GET " + b"\r\n".join(lines)
         try:
-            # As a GET it is something that aiohttp's parser knows how to read.
-            messages, _, _ = self._parser.feed_data(b"GET " + b"\r\n".join(lines) + b"\r\n\r\n")
+            messages, _, _ = self._parser.feed_data(head + b"\r\n\r\n")
         except HttpProcessingError:
             return False
         message, _ = messages[0]
-        self._stream = _UntilHangUp(self, self._read_bufsize, loop=self._loop)
-        self._upgraded = True  # what follows is no HTTP
-        if body:
-            self._stream.feed_data(body)
+        stream = BodyReader(self, self._read_bufsize, loop=self._loop)
+        self._upgraded = True  # what follows is not for the parser
+        if kind.length is None:
+            self._stream = stream
+        if kind.is_upload:
+            inflow = Inflow(self, stream, kind.length)
+            assert self.transport is not None  # data has just come
+            self.transport.set_protocol(inflow)
+            inflow.take(body)
+        elif body:
+            stream.feed_data(body)
         self._request_count += 1
-        self._messages.append((message._replace(method=method.decode(), should_close=True), self._stream))
+        self._messages.append((message._replace(method=method.decode(), should_close=True), stream))
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from xapi_async.wire.routing import Router
 from xapi_async.wire.rpc_endpoint import CallHeaders, PathKind
@@ -20,6 +20,7 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"content-encoding", b"http2-settings"})
 """Fields that change how a request is read, which aiohttp sees to."""
 
+_ENCODED = frozenset({b"transfer-encoding"})
 _ONCE = frozenset({b"content-length", b"host", b"content-type", b"user-agent", b"connection"})
 _SECRETS = frozenset({b"cookie", b"authorization"})
 
@@ -39,8 +40,18 @@ class CallHead(NamedTuple):
     headers: CallHeaders | None
 
 
-Head = CallHead | Literal["stream"] | None
-"""``stream``: the body goes on until the client hangs up. None: for aiohttp to read."""
+class StreamHead(NamedTuple):
+    """The head of a request with a body that is received as it is.
+
+    length: of the body, in bytes; None where it goes on until the client hangs up. is_upload: else it goes both ways.
+    """
+
+    length: int | None
+    is_upload: bool
+
+
+Head = CallHead | StreamHead | None
+"""None: for aiohttp to read."""
 
 
 class Heads:
@@ -77,11 +88,12 @@ class Heads:
             return None
         method, target, minor = match.groups()
         if method == b"CONNECT":
-            return "stream"
+            return StreamHead(None, is_upload=False)
         length = _length(fields)
         if method == b"PUT":
-            has_end = b"transfer-encoding" in fields or (length is not None and length < ENDLESS)
-            return None if has_end else "stream"
+            known = length if length is not None and length < ENDLESS else None
+            unusual = _ENCODED if known is None else _UNUSUAL - {b"expect"}
+            return StreamHead(known, is_upload=True) if unusual.isdisjoint(fields) else None
         if length is None or length > self._max_body_bytes or not _UNUSUAL.isdisjoint(fields):
             return None
         kind = self._router.find("POST", target.partition(b"?")[0].decode())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xapi_async.operations.context import Origin
 from xapi_async.wire.fastlane import Connection
+from xapi_async.wire.heads import StreamHead
 
 if TYPE_CHECKING:
     from xapi_async.wire.app import HttpServer
@@ -31,7 +32,7 @@ class PassingConnection(Connection):
         self._target = target
         self._upstream: _Upstream | None = None
 
-    def _hand_over(self, data: bytes, start: int, written: Sequence[bytes], *, is_stream: bool = False) -> None:
+    def _hand_over(self, data: bytes, start: int, written: Sequence[bytes], head: StreamHead | None = None) -> None:
         self._flush(written)
         self._keep(b"")
         self._lane = None

@@ -108,4 +108,4 @@ async def _contents(image: Image, entry: _Entry) -> bytes:
 async def _read(image: Image, offset: int, length: int) -> bytes:
     if offset + length > image.size:
         raise NotIsoError("the disk is shorter than its file system")
-    return await image.read(offset, length)
+    return bytes(await image.read(offset, length))

@@ -20,13 +20,10 @@ from xapi_async.operations.storage.loopback import in_control_domain
 from xapi_async.operations.storage.records import new_disk, note_sizes, put_disks, sizes_of
 from xapi_async.operations.storage.sites import failures, site_of
 from xapi_async.operations.storage.vdi import create, destroy, finish, marked_disk, recorded, set_on_boot
-from xapi_async.storage.driver import CopyRequest, Extent, Image
+from xapi_async.storage.driver import STRETCH, CopyRequest, Extent, Image
 
 INHERITED = ("sharable", "other_config", "xenstore_data", "on_boot", "allow_caching")
 """What a snapshot or clone has of its source, beside what the backend copies."""
-
-PIECE = 4 << 20
-"""Bytes copied at a time; a cancel takes effect between two pieces."""
 
 
 async def snapshot(ctx: Context, vdi: str, driver_params: Mapping[str, str]) -> str:
@@ -174,9 +171,9 @@ async def _copy_bytes(
         if not is_sparse and end < extent.offset:
             await writing.write_zeros(end, extent.offset - end)
         end = extent.offset + extent.length
-        for offset in range(extent.offset, end, PIECE):
+        for offset in range(extent.offset, end, STRETCH):
             async with ctx.task.cancellable():
-                data = await reading.read(offset, min(PIECE, end - offset))
+                data = await reading.read(offset, min(STRETCH, end - offset))
                 await writing.write(offset, data)
             done += len(data)
             await ctx.task.progress(done / total)

@@ -16,17 +16,20 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context
 from xapi_async.operations.marking import Mark, marked, marked_together
 from xapi_async.operations.vm.rules import RULES
-from xapi_async.storage.driver import Extent, Image
+from xapi_async.storage.driver import Data, Extent, Image
 from xapi_async.transfer.access import Access, UntilClose, parameter, redirect, transferring
 from xapi_async.transfer.disk_services import DiskServices
+from xapi_async.transfer.downloads import send
 from xapi_async.transfer.raw_disks import Handler
 from xapi_async.transfer.xva.collecting import Manner, collected, has_bytes
 from xapi_async.transfer.xva.records import EXPORT_VERSION, MAJOR, MINOR, Contents, Item, to_xml
-from xapi_async.transfer.xva.tar import END, Compressed, Write, entry
+from xapi_async.transfer.xva.tar import BLOCK, END, Compressed, Write, entry, header
 
 OVA = "ova.xml"
 CHUNK = 1 << 20
 """Bytes of a disk in each of its files."""
+
+_NOTHING = bytes(CHUNK)
 
 SILENCE_SECONDS = 5.0
 """After so long without data an empty file shows that the export goes on."""
@@ -67,7 +70,7 @@ async def _export(
                 }
             )
             await response.prepare(request)
-            write: Write = response.write
+            write: Write = partial(send, response)
             packed = Compressed(write) if is_compressed else None
             await _write(ctx, services, packed or write, items, document, vm)
             if packed is not None:
@@ -86,27 +89,28 @@ async def _write(
     total, done = sum(vdi.virtual_size for vdi in disks.values()) or 1, 0
     for name in sorted(disks):
         async with services.plugged(ctx, disks[name].ref, "RO") as image:
-            async for piece, offset in _chunks(ctx, name, image):
-                await write(piece)
+            async for pieces, offset in _chunks(ctx, name, image):
+                for piece in pieces:
+                    await write(piece)
                 await ctx.task.progress((done + offset) / total)
         done += disks[name].virtual_size
     await write(END)
 
 
-async def _chunks(ctx: Context, name: str, image: Image) -> AsyncIterator[tuple[bytes, int]]:
+async def _chunks(ctx: Context, name: str, image: Image) -> AsyncIterator[tuple[Sequence[Data], int]]:
     """The files of a disk, and how far in the disk each is; those of zeros only where there must be one."""
     clock, extra, last = ctx.services.clock, 0, -(-image.size // CHUNK) - 1
     since = clock.now()
     for number in _numbers(await image.extents(), last):
         offset = number * CHUNK
         data = await image.read(offset, min(CHUNK, image.size - offset))
-        if number not in (0, last) and not any(data):
+        if number not in (0, last) and _NOTHING.startswith(data):
             if clock.now() - since > SILENCE_SECONDS:
                 yield _file(name, number + extra, b""), offset
                 extra += 1
                 since = clock.now()
             continue
-        yield _file(name, number + extra, data), offset
+        yield await asyncio.to_thread(_file, name, number + extra, data), offset
         since = clock.now()
 
 
@@ -123,10 +127,11 @@ def _numbers(extents: Sequence[Extent], last: int) -> Iterator[int]:
         yield last
 
 
-def _file(name: str, number: int, data: bytes) -> bytes:
+def _file(name: str, number: int, data: Data) -> Sequence[Data]:
+    """A chunk and its checksum. Computed in a thread, as it takes time."""
     path = f"{name}/{number:08d}"
     digest = hashlib.sha1(data, usedforsecurity=False).hexdigest().encode()
-    return entry(path, data) + entry(f"{path}.checksum", digest)
+    return header(path, len(data)), data, bytes(-len(data) % BLOCK) + entry(f"{path}.checksum", digest)
 
 
 def _disks(ctx: Context, vm: VM, manner: Manner) -> list[VDI]:

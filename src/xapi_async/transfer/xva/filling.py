@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.storage.driver import Image
-from xapi_async.transfer.uploads import PIECE
+from xapi_async.storage.driver import PIECE, Image
 from xapi_async.transfer.xva.tar import Header, Stream, next_header, skip_padding, whole
 
 CHECKSUM = ".checksum"
@@ -63,7 +63,7 @@ async def _copy(stream: Stream, header: Header, image: Image, offset: int) -> st
     digest, left = hashlib.sha1(usedforsecurity=False), header.size
     while left:
         data = await stream.exactly(min(left, PIECE))
-        digest.update(data)
+        await asyncio.to_thread(digest.update, data)
         try:
             await image.write(offset, data)
         except (OSError, ValueError) as error:

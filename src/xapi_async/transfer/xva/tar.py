@@ -8,7 +8,8 @@ import zlib
 from collections.abc import Awaitable, Callable
 
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.transfer.uploads import PIECE, Body
+from xapi_async.storage.driver import PIECE, Data
+from xapi_async.transfer.uploads import Body
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -16,14 +17,19 @@ _GZIP = b"\x1f\x8b"
 _GZIP_BITS = 31
 _FAST = 1
 
-Write = Callable[[bytes], Awaitable[None]]
+Write = Callable[[Data], Awaitable[None]]
 
 
 def entry(name: str, data: bytes) -> bytes:
     """A file of an archive, with its header."""
+    return header(name, len(data)) + data + bytes(-len(data) % BLOCK)
+
+
+def header(name: str, size: int) -> bytes:
+    """What comes before the data of a file of ``size`` bytes; after it, zeros fill up the last block."""
     info = tarfile.TarInfo(name)
-    info.size = len(data)
-    return info.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % BLOCK)
+    info.size = size
+    return info.tobuf(tarfile.USTAR_FORMAT)
 
 
 class Compressed:
@@ -33,7 +39,7 @@ class Compressed:
         self._write = write
         self._compressor = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP_BITS)
 
-    async def __call__(self, data: bytes) -> None:
+    async def __call__(self, data: Data) -> None:
         packed = await asyncio.to_thread(self._compressor.compress, data)
         if packed:
             await self._write(packed)
@@ -48,15 +54,15 @@ class Stream:
 
     def __init__(self, body: Body) -> None:
         self._body = body
-        self._held = b""
+        self._held = memoryview(b"")
         self._unpacker: zlib._Decompress | None = None
         self._is_new = True
-        self._raw = b""
+        self._raw: Data = b""
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int) -> memoryview:
         """At most ``limit`` bytes, none at the end. Raises IMPORT_ERROR [text] where they cannot be unpacked."""
         if not self._held:
-            self._held = await self._more()
+            self._held = memoryview(await self._more())
         part, self._held = self._held[:limit], self._held[limit:]
         return part
 
@@ -71,10 +77,10 @@ class Stream:
             length -= len(part)
         return b"".join(parts)
 
-    async def _more(self) -> bytes:
+    async def _more(self) -> Data:
         if self._is_new:
             self._is_new = False
-            self._raw = await self._body.read(PIECE)
+            self._raw = bytes(await self._body.read(PIECE))
             if not self._raw.startswith(_GZIP):
                 return self._raw
             self._unpacker = zlib.decompressobj(_GZIP_BITS)
