@@ -18,12 +18,12 @@ from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects import membership
-from xapi_async.objects.entity import STARTS, Entity
+from xapi_async.objects.entity import STARTS, Entity, declared_class
 from xapi_async.objects.finishing import finish
 from xapi_async.objects.histogram import JournalStats
 from xapi_async.objects.history import Change, Operation, Removal, Removals
 from xapi_async.objects.indices import INDEXED, Indices
-from xapi_async.objects.journal import Journal, JournalEntry
+from xapi_async.objects.journal import Journal, JournalEntry, encoded
 from xapi_async.objects.journal import MemoryJournal as MemoryJournal
 from xapi_async.objects.relations import COMPUTED
 from xapi_async.objects.staging import Staging
@@ -36,6 +36,8 @@ Listener = Callable[[Sequence[Change]], None]
 Watcher = Callable[[Change], None]
 Follower = Callable[[Sequence[Step], int], None]
 """Told of the steps of a commit, with the generation of the first; each further one has the next."""
+Tap = Callable[[Sequence[bytes], int], None]
+"""Told of what a journal keeps of a commit, as pieces of JSON, with the generation of its last step."""
 
 RESERVE = 1_000_000
 """How many generations are reserved ahead, so that changes that are not journaled can have some at once."""
@@ -85,6 +87,7 @@ class Store:
         self._totals: dict[type[ApiClass], dict[Sum[Any], Totals[Any]]] = {}
         self._turns = Turns()
         self._follower: Follower | None = None
+        self._tap: Tap | None = None
         self.removals = Removals()
         self.written = JournalStats()
 
@@ -168,6 +171,13 @@ class Store:
         """
         self._follower = follower
 
+    def tap(self, tap: Tap | None) -> None:
+        """Have a function told of all that lands and lasts, as bytes that can be replayed; None ends that.
+
+        It is called in the same step in which the commit becomes visible. After :meth:`flush` nothing escapes it.
+        """
+        self._tap = tap
+
     # Writing
 
     def transaction(self) -> Transaction:
@@ -241,7 +251,10 @@ class Store:
             entry = _journal_entry(step, generation)
             if entry is not None:
                 entries.append(entry)
-        staged = _Staged(steps, first, self._journal.encode(entries) if entries else None)
+        pieces = self._journal.encode(entries) if entries else None
+        if self._tap is not None and entries and not pieces:
+            pieces = encoded(entries)  # of a journal that keeps nothing
+        staged = _Staged(steps, first, pieces)
         self._issued += len(steps)
         if self._issued + RESERVE // 2 > self._reserved:
             self._wake.set()
@@ -352,6 +365,8 @@ class Store:
         self.generation = max(self.generation, generation - 1)
         if self._follower is not None:
             self._follower(staged.steps, staged.first_generation)
+        if self._tap is not None and staged.pieces:
+            self._tap(staged.pieces, generation - 1)
         self._count(staged.steps)
         for listener in tuple(self._listeners):
             try:
@@ -445,6 +460,20 @@ _KEPT: dict[type[ApiClass], dict[str, Any]] = {
 }
 
 
+def creation(entity: Entity) -> JournalEntry | None:
+    """The entry that makes an object as it is now; None for what does not survive a restart."""
+    cls = declared_class(entity)
+    kept = _KEPT.get(cls)
+    if kept is None:
+        return None
+    values = {}
+    for field, start in kept.items():
+        value = getattr(entity, field)
+        if value is not start and value != start:
+            values[field] = value
+    return "add", entity.modified, cls.FACTS.name, entity.ref, values
+
+
 def _journal_entry(step: Step, generation: int) -> JournalEntry | None:
     """What of a step survives a restart; None where nothing does."""
     kept = _KEPT.get(step.cls)
@@ -452,12 +481,8 @@ def _journal_entry(step: Step, generation: int) -> JournalEntry | None:
         return None
     name = step.cls.FACTS.name
     if step.operation == "add":
-        entity, values = step.entity, {}
-        for field, start in kept.items():
-            value = getattr(entity, field)
-            if value is not start and value != start:
-                values[field] = value
-        return "add", generation, name, step.ref, values
+        made = creation(step.entity)
+        return None if made is None else ("add", generation, *made[2:])
     if step.operation == "del":
         return "del", generation, name, step.ref, {}
     values = {field: value for field, value in step.values.items() if field in kept}
