@@ -326,6 +326,10 @@ class Driver(Protocol):
 
     # Disks in use
 
+    def keeps(self, kind: str) -> bool:
+        """Whether what is written to a disk can be read again. kind: the type of the disk, as VDI_TYPE spells it."""
+        ...
+
     async def plug(self, host: str, sr: str, location: str, *, read_only: bool) -> Mapping[str, str]:
         """Make a disk ready for a guest on a host; gives where the host finds it, as ``path`` and the like."""
         ...

@@ -177,6 +177,10 @@ class FileDriver:
 
     # Disks in use
 
+    def keeps(self, kind: str) -> bool:
+        """Yes."""
+        return True
+
     async def plug(self, host: str, sr: str, location: str, *, read_only: bool) -> Mapping[str, str]:
         """Check that the disk can be read, and give where its layers are, the topmost first."""
         return await self._in_folder(sr, driver.VDI_UNAVAILABLE, _path, location)

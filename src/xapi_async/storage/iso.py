@@ -160,6 +160,10 @@ class IsoDriver:
 
     # Disks in use
 
+    def keeps(self, kind: str) -> bool:
+        """Yes."""
+        return True
+
     async def plug(self, host: str, sr: str, location: str, *, read_only: bool) -> Mapping[str, str]:
         """Where the image is."""
         await self.disk(sr, location)

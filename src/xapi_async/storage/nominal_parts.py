@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xapi_async.storage.driver import VDI_CREATE_FAILED, BackendError, DiskRequest, DiskState, Repository
+from xapi_async.storage.kept_bytes import KeptBytes
 from xapi_async.storage.nominal_logs import Log
 
 ISO_SUFFIXES = (".iso", ".img")
+
+KEPT_TYPES = frozenset({"metadata"})
+"""Types of disk whose content is kept as long as the server runs."""
 
 _ISO_STEM = re.compile(r"[A-Za-z0-9.-]+")
 
@@ -18,7 +22,8 @@ _ISO_STEM = re.compile(r"[A-Za-z0-9.-]+")
 class NominalDisk:
     """A disk. data: bytes it holds of its own. parent: the location of the hidden disk it stands on.
 
-    reset_data: the bytes it had at its reset point; None where there is none.
+    reset_data: the bytes it had at its reset point; None where there is none. content: what it holds, where that
+    is kept.
     """
 
     state: DiskState
@@ -28,6 +33,7 @@ class NominalDisk:
     log: Log | None = None
     reset_data: int | None = None
     plugs: list[str] = field(default_factory=list)
+    content: KeptBytes | None = None
 
 
 @dataclass(slots=True)
@@ -39,6 +45,11 @@ class NominalSr:
     other: int = 0
     hosts: set[str] = field(default_factory=set)
     disks: dict[str, NominalDisk] = field(default_factory=dict)
+
+
+def content_for(disk: DiskState) -> KeptBytes | None:
+    """Where the content of a disk is kept; None where it is not."""
+    return KeptBytes() if disk.type in KEPT_TYPES else None
 
 
 def used(sr: NominalSr) -> int:
