@@ -109,7 +109,8 @@ FAILURES: Mapping[int, str] = {
 class Repository:
     """A storage repository, as its records describe it.
 
-    device_config: that of the host concerned. size: bytes wished for, a hint.
+    device_config: that of the host concerned. size: bytes wished for, a hint. name_label, name_description: to be
+    found by probes, where the backend keeps them.
     """
 
     uuid: str
@@ -119,6 +120,8 @@ class Repository:
     shared: bool = False
     size: int = 0
     content_type: str = ""
+    name_label: str = ""
+    name_description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +264,10 @@ class Driver(Protocol):
 
     async def detach(self, host: str, sr: str) -> None:
         """Take an SR from a host; no error where the host does not use it."""
+        ...
+
+    async def rename_sr(self, sr: Repository) -> None:
+        """Note the names of an SR in use, so that probes find them."""
         ...
 
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:

@@ -116,6 +116,10 @@ class NominalDriver:
         if sr in self._srs:
             self._srs[sr].hosts.discard(host)
 
+    async def rename_sr(self, sr: Repository) -> None:
+        """Know other names of an SR."""
+        self._sr(sr.uuid).facts = sr
+
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """The SRs at a place, or the choices for what the configuration lacks."""
         known = [sr.facts.device_config for sr in self._srs.values()]
@@ -128,7 +132,7 @@ class NominalDriver:
             for sr in self._srs.values()
             if sr.facts.type == kind and all(sr.facts.device_config.get(key) == device_config[key] for key in needs)
         ]
-        return probing.sr_list(probed(kind, sr) for sr in found)
+        return probing.sr_list(probed(kind, sr, sm_config) for sr in found)
 
     async def state(self, sr: str) -> RepositoryState:
         """The sizes of an SR."""

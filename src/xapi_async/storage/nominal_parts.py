@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from xapi_async.storage.driver import VDI_CREATE_FAILED, BackendError, DiskRequest, DiskState, Repository
 from xapi_async.storage.kept_bytes import KeptBytes
 from xapi_async.storage.nominal_logs import Log
+from xapi_async.storage.probing import asks_for_metadata, metadata_of
 
 ISO_SUFFIXES = (".iso", ".img")
 
@@ -79,11 +80,16 @@ def iso_name(request: DiskRequest) -> str:
     return name
 
 
-def probed(kind: str, sr: NominalSr) -> Mapping[str, str]:
+def probed(kind: str, sr: NominalSr, sm_config: Mapping[str, str]) -> Mapping[str, str]:
+    """What a probe says of an SR. sm_config: what it was asked."""
     uuid, config = sr.facts.uuid, sr.facts.device_config
     if kind == "iscsi":
         return {"UUID": uuid, "Target": config["target"], "TargetIQN": config["targetIQN"]}
     if kind in ("nfs", "smb", "file"):
         return {"UUID": uuid}
     device = config.get("device") or f"/dev/disk/by-id/scsi-{config.get('SCSIid', '')}"
-    return {"UUID": uuid, "Devlist": device, "size": str(sr.size)}
+    more: Mapping[str, str] = {}
+    if asks_for_metadata(kind, sm_config):
+        kinds = [disk.state.type for disk in sr.disks.values()]
+        more = metadata_of(sr.facts.name_label, sr.facts.name_description, kinds)
+    return {"UUID": uuid, "Devlist": device, "size": str(sr.size), **more}
