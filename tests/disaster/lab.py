@@ -10,13 +10,20 @@ from typing import Any
 import XenAPI
 
 from tests.disks_live.lab import MIB, DiskLab
-from tests.live import LiveServer, running
+from tests.live import PASSWORD, running
 
 LUN = {"target": "192.0.2.1", "targetIQN": "iqn.2018-02.example:disks", "SCSIid": "3600c0ffee"}
 
 
 class SiteLab(DiskLab):
     """A pool at one of two sites."""
+
+    def restart(self, *, crash: bool) -> None:
+        """End the server and start it again; the client logs in anew."""
+        self.server.kill() if crash else self.server.stop()
+        self.session = XenAPI.Session(self.server.start().url)
+        self.session.login_with_password("root", PASSWORD, "2.9", "tests")
+        self.api = self.session.xenapi
 
     def lun(self, name: str = "LUN") -> str:
         """A new SR that the other site can reach too."""
@@ -64,12 +71,3 @@ def site(folder: Path, *flags: str) -> Iterator[SiteLab]:
     folder.mkdir(exist_ok=True)
     with running(folder, "--set", f"files.folder={folder.parent / 'luns'}", *flags) as server, server.session() as one:
         yield SiteLab(server, one)
-
-
-def again(server: LiveServer) -> SiteLab:
-    """The pool of a server that was started once more."""
-    session = XenAPI.Session(server.start().url)
-    from tests.live import PASSWORD
-
-    session.login_with_password("root", PASSWORD, "2.9", "tests")
-    return SiteLab(server, session)
