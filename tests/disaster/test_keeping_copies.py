@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.client import refused, until
 from tests.disaster.lab import SiteLab, site
-from xapi_async.objects.copy_format import read_lead
+from xapi_async.objects.copy_format import LEAD, read_lead
 
 FAST = ("--set", "server.speed=200")
 """Pauses between attempts pass in no time."""
@@ -104,8 +104,31 @@ def test_the_redo_log_is_such_a_copy(tmp_path: Path) -> None:
         pool.api.pool.enable_redo_log(pool.sr)
         vdi = pool.api.pool.get_redo_log_vdi(pool.pool)
         files = list((tmp_path / "luns" / pool.api.SR.get_uuid(pool.sr) / "layers").glob("*.data"))
-        leads = [lead for file in files if (lead := read_lead(file.read_bytes()[:4096])) is not None]
-        assert [lead.pool_uuid for lead in leads] == [pool.api.pool.get_uuid(pool.pool)]
+        assert pools_in(files) == [pool.api.pool.get_uuid(pool.pool)]
         assert refused(pool.api.VDI.open_database, vdi) == ["VDI_INCOMPATIBLE_TYPE", vdi, "Redo log"]
+        before = max(file.stat().st_mtime_ns for file in files)
+        pool.api.pool.set_name_label(pool.pool, "written without being asked")
+        until(lambda: max(file.stat().st_mtime_ns for file in files) > before)
         pool.api.pool.disable_redo_log()
         pool.api.VDI.destroy(vdi)
+
+
+def test_high_availability_has_such_a_copy(tmp_path: Path) -> None:
+    with site(tmp_path / "site") as pool:
+        sr = pool.lun()
+        pool.api.pool.enable_ha([sr], {})
+        pool.api.pool.sync_database()
+        layers = tmp_path / "luns" / pool.api.SR.get_uuid(sr) / "layers"
+        assert pools_in(layers.glob("*.data")) == [pool.api.pool.get_uuid(pool.pool)]
+        (log,) = [vdi for vdi in pool.api.SR.get_VDIs(sr) if pool.api.VDI.get_type(vdi) == "redo_log"]
+        pool.api.pool.enable_redo_log(sr)
+        assert pool.api.pool.get_redo_log_vdi(pool.pool) == log
+        pool.api.pool.disable_ha()  # and the redo log goes on
+        pool.api.pool.sync_database()
+        assert pool.notices() == []
+
+
+def pools_in(files: Iterable[Path]) -> list[str]:
+    """The uuids of the pools whose databases are in files of disks."""
+    leads = (read_lead(file.read_bytes()[:LEAD]) for file in files if file.stat().st_size)
+    return [lead.pool_uuid for lead in leads if lead is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.client import refused
+from tests.client import refused, until
 from tests.disaster.lab import LUN, site
 from tests.disks_live.lab import MIB, noise
 
@@ -47,6 +47,9 @@ def test_a_vm_of_a_pool_that_was_lost(tmp_path: Path) -> None:
         b.api.VM.start(recovered, False, False)
         assert b.api.VM.get_power_state(recovered) == "Running"
         b.api.VM.hard_shutdown(recovered)
+        b.restart(crash=True)
+        until(lambda: b.api.VDI.read_database_pool_uuid(copy) == pool_uuid)
+        seen, here = b.opened(copy), b.session._session
         (pbd,) = b.api.SR.get_PBDs(theirs)
         b.api.PBD.unplug(pbd)
         assert b.api.VDI.read_database_pool_uuid(copy) == ""

@@ -14,7 +14,7 @@ from xapi_async.storage.probing import asks_for_metadata, metadata_of
 ISO_SUFFIXES = (".iso", ".img")
 
 KEPT_TYPES = frozenset({"metadata"})
-"""Types of disk whose content is kept as long as the server runs."""
+"""Types of disk whose content is kept as long as the server runs, where the disk was made by the pool itself."""
 
 _ISO_STEM = re.compile(r"[A-Za-z0-9.-]+")
 
@@ -50,7 +50,7 @@ class NominalSr:
 
 def content_for(disk: DiskState) -> KeptBytes | None:
     """Where the content of a disk is kept; None where it is not."""
-    return KeptBytes() if disk.type in KEPT_TYPES else None
+    return KeptBytes() if disk.type in KEPT_TYPES and disk.metadata_of_pool else None
 
 
 def used(sr: NominalSr) -> int:

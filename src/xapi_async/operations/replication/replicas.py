@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from xapi_async.objects.errors import DatabaseError
 from xapi_async.objects.store import Tap
 from xapi_async.operations.replication.copy_reader import FoundCopy
 
@@ -75,6 +77,12 @@ class Replicas:
         """Wait until a disk has all that is committed; nothing where no copy is kept on it. Raises DatabaseError."""
         if vdi in self._running:
             await self._running[vdi][0].caught_up()
+
+    async def catch_up_all(self) -> None:
+        """Wait until every disk that can be written has all that is committed."""
+        for vdi in list(self._running):
+            with suppress(DatabaseError):  # a message tells of it
+                await self.catch_up(vdi)
 
     async def stop(self, vdi: str) -> None:
         """Wait until what had to end on a disk has ended: nothing more is written to one that is to have no copy."""
