@@ -9,6 +9,7 @@ durable, so a half is whole or is none.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -60,6 +61,8 @@ class Lead:
     records: int
 
 
+_PLAIN = re.compile(r"[ -~]*")
+
 _LEAD_TYPES: Mapping[str, type] = get_type_hints(Lead)
 
 
@@ -98,7 +101,9 @@ def read_lead(block: bytes) -> Lead | None:
         return None
     if {name: type(value) for name, value in values.items()} != _LEAD_TYPES:
         return None
-    return Lead(**values)
+    # Clients are shown these texts, and whoever wrote the disk could have put anything into them.
+    is_plain = all(_PLAIN.fullmatch(value) for value in values.values() if isinstance(value, str))
+    return Lead(**values) if is_plain else None
 
 
 def creation_record(entries: Sequence[JournalEntry], generation: int, number: int, nonce: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from xapi_async.datamodel.classes.sr import SR
@@ -17,12 +18,13 @@ log = logging.getLogger(__name__)
 
 async def keep_copies(services: Services) -> None:
     """Write copies to the disks that are marked for it, and look what other pools left on those that are attached."""
-    await _look_around(services)
-    await services.replicas.run(
-        lambda: targets(services),
-        lambda vdi: Replica(services, vdi, lambda: vdi in targets(services)),
-        services.store.tap,
-    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_look_around(services))
+        await services.replicas.run(
+            lambda: targets(services),
+            lambda vdi: Replica(services, vdi, lambda: vdi in targets(services)),
+            services.store.tap,
+        )
 
 
 async def _look_around(services: Services) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from xapi_async.objects.copy_format import (
@@ -91,7 +91,7 @@ async def _batches(image: Image, half: int, lead: Lead) -> AsyncIterator[Sequenc
             return
         if RECORD_HEAD + head.packed > len(data):
             data = await image.read(start + offset, RECORD_HEAD + head.packed)
-        batch = await asyncio.to_thread(lambda data, number: list(_whole(data, number, lead.nonce)), data, number)
+        batch = await asyncio.to_thread(_whole, data, number, lead.nonce)
         if not batch:
             return
         yield batch
@@ -99,15 +99,18 @@ async def _batches(image: Image, half: int, lead: Lead) -> AsyncIterator[Sequenc
         offset += sum(RECORD_HEAD + found.packed for found, _ in batch)
 
 
-def _whole(data: bytes, number: int, nonce: int) -> Iterator[_Record]:
+def _whole(data: bytes, number: int, nonce: int) -> Sequence[_Record]:
+    """The whole records at the beginning of some bytes. number: of the first one."""
+    found: list[_Record] = []
     place = 0
     while (head := read_head(data, place)) is not None:
         packed = data[place + RECORD_HEAD : place + RECORD_HEAD + head.packed]
         if len(packed) < head.packed or not is_whole(head, packed, number, nonce):
-            return
-        yield head, packed
+            break
+        found.append((head, packed))
         place += RECORD_HEAD + head.packed
         number += 1
+    return found
 
 
 def _replay(batch: Sequence[_Record], objects: Objects) -> None:

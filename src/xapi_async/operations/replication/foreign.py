@@ -48,7 +48,7 @@ async def _read(services: Services, disk: VDI) -> FoundCopy | None:
         with failures(disk.SR, disk.ref):
             async with site.driver.opened(site.sr, disk.location, writable=False) as image:
                 return await find_copy(image)
-    except (ApiError, OSError) as error:
+    except (ApiError, OSError, ValueError) as error:
         log.warning("VDI %s cannot be looked at for a copy of a database: %s", disk.uuid, error)
         return None
 

@@ -134,17 +134,20 @@ class Replica:
         self._is_listening, self._missed = True, False
         await store.flush()  # what was ended before is in the store now, all else will be noted
         async with self._opened() as image:
-            await writer.begin(image, store.generation)
+            # What was begun is finished, so that nothing is written any more once this has been cancelled.
+            await finish(writer.begin(image, store.generation))
             async for entries in self._creations():
-                await writer.add_objects(image, entries)
+                await finish(writer.add_objects(image, entries))
                 if self._noted_size > SOME_NOTED:
-                    await self._write_noted(image)
+                    await finish(self._write_noted(image))
                 await asyncio.sleep(BETWEEN)
-            generation = await self._write_noted(image)
+            generation = store.generation
+            await finish(self._write_noted(image))
             if self._missed:
                 return
-            await writer.finish(image, the_pool(store))
-        await self._succeed(generation)
+            await finish(writer.finish(image, the_pool(store)))
+        self._written = generation
+        await self._succeed()
 
     async def _creations(self) -> AsyncIterator[list[JournalEntry]]:
         """What makes all objects, in pieces for one record each."""
@@ -187,26 +190,25 @@ class Replica:
         generation = self._services.store.generation
         if self._noted:
             async with self._opened() as image:
-                generation = await self._write_noted(image)
+                generation = self._services.store.generation
+                await self._write_noted(image)
         else:
             self._wake.clear()
         if not self._missed:
-            await self._succeed(generation)
+            self._written = generation
+            await self._succeed()
 
-    async def _write_noted(self, image: Image) -> int:
-        """Write what was noted; gives the generation up to which that goes."""
+    async def _write_noted(self, image: Image) -> None:
+        """Write what has been noted when this is called."""
         self._wake.clear()
-        generation = self._services.store.generation
         noted, self._noted, self._noted_size = self._noted, [], 0
         if noted:
-            await self._writer.add_commits(image, noted, generation)
-        return generation
+            await self._writer.add_commits(image, noted, self._services.store.generation)
 
     # What becomes of it
 
-    async def _succeed(self, generation: int) -> None:
-        self._written = generation
-        for waiting in [one for one in self._waiting if one[0] <= generation]:
+    async def _succeed(self) -> None:
+        for waiting in [one for one in self._waiting if one[0] <= self._written]:
             self._waiting.remove(waiting)
             if not waiting[1].done():
                 waiting[1].set_result(None)

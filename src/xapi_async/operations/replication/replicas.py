@@ -87,7 +87,7 @@ class Replicas:
     async def stop(self, vdi: str) -> None:
         """Wait until what had to end on a disk has ended: nothing more is written to one that is to have no copy."""
         self.refresh()
-        while vdi in self._ending:
+        if vdi in self._ending:
             await asyncio.wait((self._ending[vdi],))
             self.refresh()
 
