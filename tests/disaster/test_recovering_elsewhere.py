@@ -60,7 +60,8 @@ def test_a_vm_of_a_pool_that_was_lost(tmp_path: Path) -> None:
 
 def test_an_appliance_by_a_recovery_task(tmp_path: Path) -> None:
     with site(tmp_path / "a") as a:
-        sr = a.lun("Shop LUN")
+        sr = a.lun()
+        a.api.SR.set_name_label(sr, "Shop LUN")
         sr_uuid = a.api.SR.get_uuid(sr)
         appliance = a.api.VM_appliance.create({"name_label": "shop", "name_description": ""})
         for name in ("web", "database"):
