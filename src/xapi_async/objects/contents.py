@@ -14,11 +14,11 @@ import orjson
 
 from xapi_async.objects.database import restore_backup
 from xapi_async.objects.documents import Documents, Log
-from xapi_async.objects.entity import STARTS, Entity, Values, declared_class
+from xapi_async.objects.entity import Values
 from xapi_async.objects.errors import DatabaseError, explained
 from xapi_async.objects.journal import JournalEntry
+from xapi_async.objects.lasting import creation
 from xapi_async.objects.recovery import inspect, recover
-from xapi_async.objects.relations import COMPUTED
 from xapi_async.objects.schema import open_read_only
 from xapi_async.objects.settings import StoreSettings
 from xapi_async.objects.sqlite_journal import SqliteJournal
@@ -47,7 +47,8 @@ def read_contents(path: Path) -> Contents:
     """Read a database, whose server may be running. It blocks. Raises DatabaseError."""
     if not path.exists():
         raise DatabaseError(f"{path}: there is no such database")
-    objects = [_stored(entity) for entity in inspect(path).entities]
+    made = (creation(entity) for entity in inspect(path).entities)
+    objects = [StoredEntity(*entry[2:]) for entry in made if entry is not None]
     try:
         with closing(open_read_only(path)) as connection:
             documents = {name: orjson.loads(value) for name, value in connection.execute("SELECT * FROM documents")}
@@ -95,16 +96,6 @@ async def _write(path: Path, contents: Contents) -> None:
         await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         await connection.close()
-
-
-def _stored(entity: Entity) -> StoredEntity:
-    cls = declared_class(entity)
-    values = {
-        name: getattr(entity, name)
-        for name, start in STARTS[cls].items()
-        if cls.FIELDS[name].persist and name not in COMPUTED[cls] and getattr(entity, name) != start
-    }
-    return StoredEntity(cls.FACTS.name, entity.ref, values)
 
 
 def _remove(path: Path) -> None:

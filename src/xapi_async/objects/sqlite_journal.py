@@ -15,18 +15,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
-import orjson
-
 from xapi_async.objects.errors import DatabaseError, explained
-from xapi_async.objects.journal import JournalEntry
+from xapi_async.objects.journal import JournalEntry, encoded
 from xapi_async.objects.replay import Objects, replay
 from xapi_async.objects.schema import open_read_only
 from xapi_async.objects.settings import StoreSettings
 from xapi_async.objects.stored_objects import object_row, stored_object
 from xapi_async.objects.writer import Row, Writer
-
-PIECE_ENTRIES = 250
-"""How many steps of one transaction are kept in one piece; a larger one is kept in several."""
 
 ROW_BYTES = 100_000
 """How large a row of the journal grows, unless a single piece is larger."""
@@ -70,10 +65,7 @@ class SqliteJournal:
         self._count(0, 0)
 
     def encode(self, entries: Sequence[JournalEntry]) -> Sequence[bytes]:
-        if len(entries) <= PIECE_ENTRIES:
-            return (orjson.dumps(entries, option=orjson.OPT_NON_STR_KEYS),)
-        pieces = (entries[start : start + PIECE_ENTRIES] for start in range(0, len(entries), PIECE_ENTRIES))
-        return [orjson.dumps(piece, option=orjson.OPT_NON_STR_KEYS) for piece in pieces]
+        return encoded(entries)
 
     async def append(self, pieces: Sequence[bytes]) -> None:
         rows = [(row,) for row in _rows(pieces)]

@@ -18,13 +18,14 @@ from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects import membership
-from xapi_async.objects.entity import STARTS, Entity
+from xapi_async.objects.entity import Entity
 from xapi_async.objects.finishing import finish
 from xapi_async.objects.histogram import JournalStats
 from xapi_async.objects.history import Change, Removal, Removals
 from xapi_async.objects.indices import INDEXED, Indices
-from xapi_async.objects.journal import Journal, JournalEntry
+from xapi_async.objects.journal import Journal, JournalEntry, encoded
 from xapi_async.objects.journal import MemoryJournal as MemoryJournal
+from xapi_async.objects.lasting import journal_entry
 from xapi_async.objects.relations import COMPUTED
 from xapi_async.objects.staging import Staged, Staging
 from xapi_async.objects.totals import Sum, Totals
@@ -36,6 +37,8 @@ Listener = Callable[[Sequence[Change]], None]
 Watcher = Callable[[Change], None]
 Follower = Callable[[Sequence[Step], int], None]
 """Told of the steps of a commit, with the generation of the first; each further one has the next."""
+Tap = Callable[[Sequence[bytes], int], None]
+"""Told of what a journal keeps of a commit, as pieces of JSON, with the generation of its last step."""
 
 LANDED_AT_ONCE = 64
 """How many transactions land in one step, and tell whoever waits for no more than that: a millisecond's work."""
@@ -74,6 +77,7 @@ class Store:
         self._totals: dict[type[ApiClass], dict[Sum[Any], Totals[Any]]] = {}
         self._turns = Turns()
         self._follower: Follower | None = None
+        self._tap: Tap | None = None
         self.removals = Removals()
         self.written = JournalStats()
 
@@ -157,6 +161,13 @@ class Store:
         """
         self._follower = follower
 
+    def tap(self, tap: Tap | None) -> None:
+        """Have a function told of all that lands and lasts, as bytes that can be replayed; None ends that.
+
+        It is called in the same step in which the commit becomes visible. After :meth:`flush` nothing escapes it.
+        """
+        self._tap = tap
+
     # Writing
 
     def transaction(self) -> Transaction:
@@ -200,8 +211,11 @@ class Store:
             await self._write_all()
         await self._write_all()
 
-    async def _write_all(self) -> None:
+    async def flush(self) -> None:
         """Write what is staged; when this returns, all of it has landed or was refused."""
+        await finish(self._write_all())
+
+    async def _write_all(self) -> None:
         async with self._writing:
             while self._queue:
                 await self._write_batch()
@@ -233,11 +247,14 @@ class Store:
         first = generation = self._issued + 1
         entries: list[JournalEntry] = []
         for step in steps:
-            entry = _journal_entry(step, generation)
+            entry = journal_entry(step, generation)
             if entry is not None:
                 entries.append(entry)
             generation += 1
-        staged = Staged(steps, first, self._journal.encode(entries) if entries else None)
+        pieces = self._journal.encode(entries) if entries else None
+        if self._tap is not None and entries and not pieces:
+            pieces = encoded(entries)  # of a journal that keeps nothing
+        staged = Staged(steps, first, pieces)
         self._issued = generation - 1
         if self._issued + RESERVE // 2 > self._reserved:
             self._wake.set()
@@ -342,6 +359,8 @@ class Store:
             self.generation = max(self.generation, generation - 1)
             if self._follower is not None:
                 self._follower(staged.steps, staged.first_generation)
+            if self._tap is not None and staged.pieces:
+                self._tap(staged.pieces, generation - 1)
         for listener in tuple(self._listeners):
             try:
                 listener(changes)
@@ -427,32 +446,3 @@ class Store:
                 for ref, refs in members.items():
                     if ref in table:
                         setattr(table[ref], field, tuple(refs))
-
-
-# What survives a restart, by class: names of fields, and what they start with.
-_KEPT: dict[type[ApiClass], dict[str, Any]] = {
-    cls: {name: start for name, start in starts.items() if cls.FIELDS[name].persist and name not in COMPUTED[cls]}
-    for cls, starts in STARTS.items()
-    if cls.FACTS.persist
-}
-
-
-def _journal_entry(step: Step, generation: int) -> JournalEntry | None:
-    """What of a step survives a restart; None where nothing does."""
-    kept = _KEPT.get(step.cls)
-    if kept is None:
-        return None
-    name = step.cls.FACTS.name
-    if step.operation == "add":
-        entity, values = step.entity, {}
-        for field, start in kept.items():
-            value = getattr(entity, field)
-            if value is not start and value != start:
-                values[field] = value
-        return "add", generation, name, step.ref, values
-    if step.operation == "del":
-        return "del", generation, name, step.ref, {}
-    values = {field: value for field, value in step.values.items() if field in kept}
-    if values or step.links:  # sets are not kept, but that they changed is
-        return "mod", generation, name, step.ref, values
-    return None

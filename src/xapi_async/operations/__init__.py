@@ -31,6 +31,7 @@ from xapi_async.operations.marking import Rules, allowed_operations
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
 from xapi_async.operations.pools import messages as pools
 from xapi_async.operations.pools.rules import RULES as POOL_RULES
+from xapi_async.operations.replication import background as replication
 from xapi_async.operations.storage import messages as storage
 from xapi_async.operations.vm import messages as vms
 from xapi_async.operations.vm.rules import RULES as VM_RULES
@@ -67,6 +68,7 @@ def background() -> tuple[Background, ...]:
         *vmss_running.BACKGROUND,
         *hosts.BACKGROUND,
         *pools.BACKGROUND,
+        *replication.BACKGROUND,
     )
 
 

@@ -18,6 +18,7 @@ from xapi_async.operations.host_states import HostStates
 from xapi_async.operations.notices import Messages
 from xapi_async.operations.pools.state import PoolState
 from xapi_async.operations.program_settings import ProgramSettings
+from xapi_async.operations.replication.replicas import Replicas
 from xapi_async.storage.driver import Storage
 from xapi_async.storage.nbd_listener import NbdListener
 
@@ -66,6 +67,8 @@ class Services:
     """The caller behind a session. Raises SESSION_INVALID [session]."""
     home: Services | None = None
     """For a session that sees a copy of a database: what this pool's own calls share."""
+    replicas: Replicas = field(default_factory=Replicas)
+    """The copies of the database on disks."""
     running_schedules: set[str] = field(default_factory=set)
     """The snapshot schedules that are being run now."""
 

@@ -119,7 +119,8 @@ FAILURES: Mapping[int, str] = {
 class Repository:
     """A storage repository, as its records describe it.
 
-    device_config: that of the host concerned. size: bytes wished for, a hint.
+    device_config: that of the host concerned. size: bytes wished for, a hint. name_label, name_description: to be
+    found by probes, where the backend keeps them.
     """
 
     uuid: str
@@ -129,6 +130,8 @@ class Repository:
     shared: bool = False
     size: int = 0
     content_type: str = ""
+    name_label: str = ""
+    name_description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +276,10 @@ class Driver(Protocol):
         """Take an SR from a host; no error where the host does not use it."""
         ...
 
+    async def rename_sr(self, sr: Repository) -> None:
+        """Note the names of an SR in use, so that probes find them."""
+        ...
+
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """Look for SRs; gives XML. Raises BackendError with XML as output where the configuration is incomplete."""
         ...
@@ -335,6 +342,10 @@ class Driver(Protocol):
         ...
 
     # Disks in use
+
+    def keeps(self, kind: str) -> bool:
+        """Whether what is written to a disk can be read again. kind: the type of the disk, as VDI_TYPE spells it."""
+        ...
 
     async def plug(self, host: str, sr: str, location: str, *, read_only: bool) -> Mapping[str, str]:
         """Make a disk ready for a guest on a host; gives where the host finds it, as ``path`` and the like."""

@@ -9,18 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xapi_async.storage.choices import require_choice
-from xapi_async.storage.disk_folder import LAYERS
+from xapi_async.storage.disk_folder import INDEX, LAYERS
 from xapi_async.storage.driver import BackendError, Repository
+from xapi_async.storage.index import load, replace_file
 from xapi_async.storage.kinds import kind_of
 from xapi_async.storage.places import NO_LOCATION, NO_SERVERPATH, FileSettings, nfs_share
-from xapi_async.storage.probing import nfs_exports, sr_list
+from xapi_async.storage.probing import asks_for_metadata, metadata_of, nfs_exports, sr_list
 
 _ORIGIN = "origin.json"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def probe(settings: FileSettings, kind: str, config: Mapping[str, str]) -> str:
+def probe(settings: FileSettings, kind: str, config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
     """The SRs in the place that a configuration names, as XML. Raises BackendError where it is incomplete."""
+    with_metadata = asks_for_metadata(kind, sm_config)
     if kind in ("file", "nfs"):
         return sr_list({"UUID": path.name} for path in _srs_in(_place(settings, kind, config)))
     origins = {path: origin for path in _srs_in(settings.folder) if (origin := origin_of(path)).get("type") == kind}
@@ -29,16 +31,17 @@ def probe(settings: FileSettings, kind: str, config: Mapping[str, str]) -> str:
     needs = [key for key, _ in kind_of(kind).needs]
     device = config.get("device") or f"/dev/disk/by-id/scsi-{config.get('SCSIid', '')}"
     return sr_list(
-        {"UUID": path.name, "Devlist": device, "size": str(size)}
+        {"UUID": path.name, "Devlist": device, "size": str(size), **(_metadata(path, origin) if with_metadata else {})}
         for path, origin in origins.items()
         if all(origin.get(key) == config[key] for key in needs)
     )
 
 
 def note_origin(folder: Path, sr: Repository) -> None:
-    """Note which device or LUN an SR was made on. Raises OSError."""
+    """Note which device or LUN an SR was made on, and its names. Raises OSError."""
     kept = {key: sr.device_config[key] for key, _ in kind_of(sr.type).needs}
-    (folder / _ORIGIN).write_text(json.dumps({"type": sr.type, **kept}))
+    names = {"name_label": sr.name_label, "name_description": sr.name_description}
+    replace_file(folder / _ORIGIN, json.dumps({"type": sr.type, **kept, **names}).encode())
 
 
 def origin_of(folder: Path) -> Mapping[str, str]:
@@ -48,6 +51,15 @@ def origin_of(folder: Path) -> Mapping[str, str]:
     except (OSError, ValueError):
         return {}
     return found
+
+
+def _metadata(folder: Path, origin: Mapping[str, str]) -> Mapping[str, str]:
+    """What is said of an SR beyond where it is. An index that cannot be read shows nothing."""
+    try:
+        kinds = [disk.details.get("type") for disk in load(folder / INDEX).disks.values()]
+    except (OSError, ValueError):
+        kinds = []
+    return metadata_of(origin.get("name_label", ""), origin.get("name_description", ""), kinds)
 
 
 def _srs_in(folder: Path) -> list[Path]:

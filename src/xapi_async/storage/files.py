@@ -104,9 +104,13 @@ class FileDriver:
         """Take an SR from a host."""
         await self._threads.backend(driver.SR_UNAVAILABLE, self._repositories.detach, host, sr)
 
+    async def rename_sr(self, sr: Repository) -> None:
+        """Note the names of an SR on a device or LUN."""
+        await self._threads.backend(driver.SR_UNAVAILABLE, self._repositories.rename, sr)
+
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """Look for SRs in the place that a configuration names."""
-        return await self._threads.backend(driver.SR_UNAVAILABLE, probe, self._settings, kind, device_config)
+        return await self._threads.backend(driver.SR_UNAVAILABLE, probe, self._settings, kind, device_config, sm_config)
 
     async def state(self, sr: str) -> RepositoryState:
         """The sizes of the file system that the SR is in."""
@@ -176,6 +180,10 @@ class FileDriver:
         )
 
     # Disks in use
+
+    def keeps(self, kind: str) -> bool:
+        """Yes."""
+        return True
 
     async def plug(self, host: str, sr: str, location: str, *, read_only: bool) -> Mapping[str, str]:
         """Check that the disk can be read, and give where its layers are, the topmost first."""

@@ -138,12 +138,12 @@ def save(path: Path, index: Index, *, frees: bool = False) -> None:
     }
     data = json.dumps(content, separators=(",", ":")).encode()
     try:
-        _replace(path, data)
+        replace_file(path, data)
     except OSError as error:
         if not frees or error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         spare_file(path).unlink(missing_ok=True)
-        _replace(path, data)
+        replace_file(path, data)
     _keep_spare(path, max(_LEAST_SPARE, 2 * len(data)))
 
 
@@ -162,7 +162,8 @@ def _keep_spare(path: Path, size: int) -> None:
         spare.unlink(missing_ok=True)  # tried again with the next change
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
+    """Have a file hold something else, durably, or leave it as it is. Raises OSError."""
     temporary = path.with_name(path.name + _TEMPORARY)
     try:
         with temporary.open("wb") as file:

@@ -82,6 +82,9 @@ class IsoDriver:
         if not hosts:
             self._folders.pop(sr, None)
 
+    async def rename_sr(self, sr: Repository) -> None:
+        """Nothing: a folder of images keeps no names."""
+
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """Refused."""
         _refuse()
@@ -159,6 +162,10 @@ class IsoDriver:
         _refuse()
 
     # Disks in use
+
+    def keeps(self, kind: str) -> bool:
+        """Yes."""
+        return True
 
     async def plug(self, host: str, sr: str, location: str, *, read_only: bool) -> Mapping[str, str]:
         """Where the image is."""

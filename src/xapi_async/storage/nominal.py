@@ -1,5 +1,7 @@
 """A driver that keeps no bytes: disks of any number and size that read as zeros, with honest accounting.
 
+Only copies of the pool's database are kept, in memory, since the server itself is who reads them.
+
 Sizes, space, snapshots with the hidden disks under them, and changed blocks follow the rules that real
 backends have. What is known here is lost with the process; after a restart it is learnt from the records.
 """
@@ -46,8 +48,10 @@ from xapi_async.storage.kinds import (
 )
 from xapi_async.storage.nominal_logs import Log, changed_between, take_over
 from xapi_async.storage.nominal_parts import (
+    KEPT_TYPES,
     NominalDisk,
     NominalSr,
+    content_for,
     is_own,
     iso_name,
     only_parent,
@@ -79,7 +83,8 @@ class NominalDriver:
             raw = not kind_of(sr.type).vhd or disk.sm_config.get("type") == "raw"
             log = Log() if disk.cbt_enabled else None
             parent = disk.sm_config.get("vhd-parent", "")
-            known.disks[disk.location] = NominalDisk(disk, raw, disk.physical_utilisation, parent, log)
+            held = disk.physical_utilisation
+            known.disks[disk.location] = NominalDisk(disk, raw, held, parent, log, content=content_for(disk))
         known.other = max(0, state.physical_utilisation - used(known))
 
     async def create(self, host: str, sr: Repository) -> Mapping[str, str]:
@@ -112,6 +117,10 @@ class NominalDriver:
         if sr in self._srs:
             self._srs[sr].hosts.discard(host)
 
+    async def rename_sr(self, sr: Repository) -> None:
+        """Know other names of an SR."""
+        self._sr(sr.uuid).facts = sr
+
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """The SRs at a place, or the choices for what the configuration lacks."""
         known = [sr.facts.device_config for sr in self._srs.values()]
@@ -124,7 +133,7 @@ class NominalDriver:
             for sr in self._srs.values()
             if sr.facts.type == kind and all(sr.facts.device_config.get(key) == device_config[key] for key in needs)
         ]
-        return probing.sr_list(probed(kind, sr) for sr in found)
+        return probing.sr_list(probed(kind, sr, sm_config) for sr in found)
 
     async def state(self, sr: str) -> RepositoryState:
         """The sizes of an SR."""
@@ -166,7 +175,7 @@ class NominalDriver:
             metadata_of_pool=request.metadata_of_pool,
             sm_config=fresh_sm_config(kind, raw, request.sm_config),
         )
-        known.disks[location] = NominalDisk(disk, raw)
+        known.disks[location] = NominalDisk(disk, raw, content=content_for(disk))
         return disk
 
     async def finish_disk(self, sr: str, location: str) -> None:
@@ -301,6 +310,10 @@ class NominalDriver:
 
     # Disks in use
 
+    def keeps(self, kind: str) -> bool:
+        """Only of what the server itself must be able to read again, for as long as it runs."""
+        return kind in KEPT_TYPES
+
     async def plug(self, host: str, sr: str, location: str, *, read_only: bool) -> Mapping[str, str]:
         """Count a use of a disk."""
         if host not in self._sr(sr).hosts:
@@ -430,31 +443,36 @@ class NominalDriver:
 
 
 class _NominalImage:
-    """An open disk without bytes."""
+    """An open disk, without bytes unless they are kept in memory."""
 
     def __init__(self, driver: NominalDriver, sr: NominalSr, disk: NominalDisk) -> None:
         self.size = disk.state.virtual_size
         self._driver = driver
         self._sr = sr
         self._disk = disk
+        self._content = disk.content
 
     async def read(self, offset: int, length: int) -> bytes:
         self._require(offset, length)
         await self._driver.wait_for_bytes(length)
-        return bytes(length)
+        return bytes(length) if self._content is None else self._content.read(offset, length)
 
     async def write(self, offset: int, data: Data) -> None:
         self._require(offset, len(data))
+        if self._content is not None:
+            self._content.write(offset, data)
         self._driver.note_written(self._sr, self._disk, offset, len(data))
 
     async def write_zeros(self, offset: int, length: int) -> None:
         self._require(offset, length)
+        if self._content is not None:
+            self._content.clear(offset, length)
 
     async def flush(self) -> None:
         pass
 
     async def extents(self, base: str | None = None) -> Sequence[Extent]:
-        return [Extent(0, self.size)] if self._driver.reads_take_time else []
+        return [Extent(0, self.size)] if self._driver.reads_take_time or self._content is not None else []
 
     def _require(self, offset: int, length: int) -> None:
         if offset < 0 or length < 0 or offset + length > self.size:

@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xapi_async.storage.driver import VDI_CREATE_FAILED, BackendError, DiskRequest, DiskState, Repository
+from xapi_async.storage.kept_bytes import KeptBytes
 from xapi_async.storage.nominal_logs import Log
+from xapi_async.storage.probing import asks_for_metadata, metadata_of
 
 ISO_SUFFIXES = (".iso", ".img")
+
+KEPT_TYPES = frozenset({"metadata"})
+"""Types of disk whose content is kept as long as the server runs, where the disk was made by the pool itself."""
 
 _ISO_STEM = re.compile(r"[A-Za-z0-9.-]+")
 
@@ -18,7 +23,8 @@ _ISO_STEM = re.compile(r"[A-Za-z0-9.-]+")
 class NominalDisk:
     """A disk. data: bytes it holds of its own. parent: the location of the hidden disk it stands on.
 
-    reset_data: the bytes it had at its reset point; None where there is none.
+    reset_data: the bytes it had at its reset point; None where there is none. content: what it holds, where that
+    is kept.
     """
 
     state: DiskState
@@ -28,6 +34,7 @@ class NominalDisk:
     log: Log | None = None
     reset_data: int | None = None
     plugs: list[str] = field(default_factory=list)
+    content: KeptBytes | None = None
 
 
 @dataclass(slots=True)
@@ -39,6 +46,11 @@ class NominalSr:
     other: int = 0
     hosts: set[str] = field(default_factory=set)
     disks: dict[str, NominalDisk] = field(default_factory=dict)
+
+
+def content_for(disk: DiskState) -> KeptBytes | None:
+    """Where the content of a disk is kept; None where it is not."""
+    return KeptBytes() if disk.type in KEPT_TYPES and disk.metadata_of_pool else None
 
 
 def used(sr: NominalSr) -> int:
@@ -68,11 +80,16 @@ def iso_name(request: DiskRequest) -> str:
     return name
 
 
-def probed(kind: str, sr: NominalSr) -> Mapping[str, str]:
+def probed(kind: str, sr: NominalSr, sm_config: Mapping[str, str]) -> Mapping[str, str]:
+    """What a probe says of an SR. sm_config: what it was asked."""
     uuid, config = sr.facts.uuid, sr.facts.device_config
     if kind == "iscsi":
         return {"UUID": uuid, "Target": config["target"], "TargetIQN": config["targetIQN"]}
     if kind in ("nfs", "smb", "file"):
         return {"UUID": uuid}
     device = config.get("device") or f"/dev/disk/by-id/scsi-{config.get('SCSIid', '')}"
-    return {"UUID": uuid, "Devlist": device, "size": str(sr.size)}
+    more: Mapping[str, str] = {}
+    if asks_for_metadata(kind, sm_config):
+        kinds = [disk.state.type for disk in sr.disks.values()]
+        more = metadata_of(sr.facts.name_label, sr.facts.name_description, kinds)
+    return {"UUID": uuid, "Devlist": device, "size": str(sr.size), **more}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree
 
+METADATA_TYPES = frozenset({"lvmofcoe", "lvmohba", "lvmoiscsi"})
+"""Types of SR that keep their names and copies of pool databases."""
+
 Node = tuple[str, "str | Sequence[Node]"]
 """An element: its name, and its text or its children."""
 
@@ -19,6 +22,20 @@ def document(root: Node) -> str:
 def sr_list(found: Iterable[Mapping[str, str]]) -> str:
     """The SRs found, each with its properties."""
     return document(("SRlist", [("SR", list(sr.items())) for sr in found]))
+
+
+def asks_for_metadata(kind: str, sm_config: Mapping[str, str]) -> bool:
+    """Whether a probe for SRs of a type is to tell what recovery wants to know of them."""
+    return kind in METADATA_TYPES and sm_config.get("metadata") == "true"
+
+
+def metadata_of(name_label: str, name_description: str, disks: Iterable[str | None]) -> Mapping[str, str]:
+    """What recovery wants to know of an SR. disks: the types of its disks."""
+    return {
+        "name_label": name_label,
+        "name_description": name_description,
+        "pool_metadata_detected": "true" if "metadata" in disks else "false",
+    }
 
 
 def nfs_exports(exports: Iterable[tuple[str, str]]) -> str:

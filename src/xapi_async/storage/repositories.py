@@ -12,7 +12,7 @@ from pathlib import Path
 from xapi_async.objects.entity import new_uuid
 from xapi_async.storage.disk_folder import INDEX, LAYERS, DiskFolder
 from xapi_async.storage.driver import SR_EXISTS, SR_UNAVAILABLE, BackendError, Repository
-from xapi_async.storage.file_probe import note_origin
+from xapi_async.storage.file_probe import note_origin, origin_of
 from xapi_async.storage.index import spare_file, sync_folder
 from xapi_async.storage.kinds import made_sm_config
 from xapi_async.storage.places import FileSettings, disk_place
@@ -57,6 +57,12 @@ class Repositories:
         sync_folder(path)
         sync_folder(path.parent)
         return made_sm_config(sr.type)
+
+    def rename(self, sr: Repository) -> None:
+        """Note the names of an SR in its folder, where they are kept. Raises BackendError and OSError."""
+        path = disk_place(self._settings, sr)
+        if origin_of(path):
+            note_origin(path, sr)
 
     def delete(self, sr: Repository) -> None:
         """Delete what is ours in the folder of an SR, and the folder if that is. Raises BackendError and OSError."""

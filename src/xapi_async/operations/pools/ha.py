@@ -72,6 +72,7 @@ async def enable_ha(ctx: Context, heartbeat_srs: Sequence[str], configuration: M
             raise
         async with ctx.store.transaction() as tx:
             tx.set(tx.get(Pool, pool), ha_enabled=True)
+    ctx.services.replicas.refresh()
     await refresh_disks(ctx.services, (statefile, metadata))
 
 
@@ -177,6 +178,8 @@ async def disable_ha(ctx: Context) -> None:
         disks = ha_disks(ctx.store)
         async with ctx.store.transaction() as tx:
             tx.set(tx.get(Pool, pool.ref), ha_plan_exists_for=0, ha_enabled=False)
+        for disk in disks:
+            await ctx.services.replicas.stop(disk)
         await _release(ctx.services, disks)
     await refresh_disks(ctx.services, disks)
 

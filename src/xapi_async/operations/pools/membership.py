@@ -105,12 +105,15 @@ async def designate_new_master(ctx: Context, host: str) -> None:
 
 
 async def sync_database(ctx: Context) -> None:
-    """pool.sync_database: there is one database, which is durable already. Raises HOST_OFFLINE [host] with HA off."""
-    if the_pool(ctx.store).ha_enabled:
-        return
-    for host in ctx.store.all(Host):
-        if not is_host_live(ctx.store, host):
-            raise ApiError("HOST_OFFLINE", host.ref)
+    """pool.sync_database: the one database is durable already; copies of it on disks are brought up to date.
+
+    Raises HOST_OFFLINE [host] with HA off.
+    """
+    if not the_pool(ctx.store).ha_enabled:
+        for host in ctx.store.all(Host):
+            if not is_host_live(ctx.store, host):
+                raise ApiError("HOST_OFFLINE", host.ref)
+    await ctx.services.replicas.catch_up_all()
 
 
 async def emergency_transition_to_master(ctx: Context) -> None:

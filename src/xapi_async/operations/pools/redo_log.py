@@ -1,11 +1,14 @@
-"""pool: writing changes of the database to a disk as well."""
+"""pool: keeping a copy of the database on a disk that every host has, up to date with every change."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.errors import ApiError
+from xapi_async.objects.errors import DatabaseError
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.pools.ha_disks import REDO_LOG_SIZE, attach_on, detach_on, find_or_create
 from xapi_async.operations.vm.features import the_pool
@@ -13,7 +16,7 @@ from xapi_async.storage.driver import BackendError
 
 
 async def enable_redo_log(ctx: Context, sr: str) -> None:
-    """pool.enable_redo_log: a disk for the log is found in the SR or made there, and attached on every host.
+    """pool.enable_redo_log: a disk is found in the SR or made there, attached on every host, and holds a copy then.
 
     Raises HANDLE_INVALID or CANNOT_ENABLE_REDO_LOG [text].
     """
@@ -24,8 +27,13 @@ async def enable_redo_log(ctx: Context, sr: str) -> None:
         await attach_on(ctx.services, vdi, hosts)
     except (ApiError, BackendError) as error:
         raise ApiError("CANNOT_ENABLE_REDO_LOG", str(error)) from error
-    async with ctx.store.transaction() as tx:
-        tx.set(tx.get(Pool, the_pool(tx.view).ref), redo_log_vdi=vdi, redo_log_enabled=True)
+    await _set_enabled(ctx, redo_log_vdi=vdi, redo_log_enabled=True)
+    try:
+        await ctx.services.replicas.start(vdi)
+    except DatabaseError as error:
+        await _set_enabled(ctx, redo_log_enabled=False)
+        await _release(ctx, vdi)
+        raise ApiError("CANNOT_ENABLE_REDO_LOG", str(error)) from error
 
 
 async def disable_redo_log(ctx: Context) -> None:
@@ -33,10 +41,21 @@ async def disable_redo_log(ctx: Context) -> None:
     pool = the_pool(ctx.store)
     if not pool.redo_log_enabled:
         return
+    await _set_enabled(ctx, redo_log_enabled=False)
+    await _release(ctx, pool.redo_log_vdi)
+
+
+async def _set_enabled(ctx: Context, **values: Any) -> None:
     async with ctx.store.transaction() as tx:
-        tx.set(tx.get(Pool, pool.ref), redo_log_enabled=False)
-    if not pool.ha_enabled:
-        await detach_on(ctx.services, [pool.redo_log_vdi], [host.ref for host in ctx.store.all(Host)])
+        tx.set(tx.get(Pool, the_pool(tx.view).ref), **values)
+
+
+async def _release(ctx: Context, vdi: str) -> None:
+    """Detach a disk from all hosts, unless high availability uses one."""
+    if not the_pool(ctx.store).ha_enabled:
+        await ctx.services.replicas.stop(vdi)
+        await detach_on(ctx.services, [vdi], [host.ref for host in ctx.store.all(Host)])
+    ctx.services.replicas.refresh()
 
 
 HANDLERS: Handlers = {"pool.enable_redo_log": enable_redo_log, "pool.disable_redo_log": disable_redo_log}

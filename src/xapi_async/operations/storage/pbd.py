@@ -15,8 +15,9 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
-from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.marking import marked
+from xapi_async.operations.replication.foreign import forget_foreign, note_foreign
 from xapi_async.operations.storage import sr_rules
 from xapi_async.operations.storage.facts import (
     ha_plans,
@@ -26,6 +27,13 @@ from xapi_async.operations.storage.facts import (
     pbds_of,
     the_pool,
     vbds_of_vdi,
+)
+from xapi_async.operations.storage.metadata_disks import (
+    detach_disk,
+    is_written,
+    metadata_disks,
+    own_disks,
+    resume_writing,
 )
 from xapi_async.operations.storage.records import stop_writing
 from xapi_async.operations.storage.scanning import bring_in_line
@@ -98,8 +106,16 @@ async def plug(ctx: Context, self: str) -> None:
         if serving is not None and serving.ref == self:
             try:
                 await bring_in_line(services, sr)
+                await _find_metadata(services, store.get(SR, sr))
             except ApiError as error:
                 log.warning("SR %s was plugged but not scanned: %s", sr, error.description)
+
+
+async def _find_metadata(services: Services, sr: SR) -> None:
+    """Look for copies of pool databases in an SR that the whole pool sees; this pool's own is written again."""
+    if sr.shared:
+        await note_foreign(services, sr.ref)
+        await resume_writing(services, sr.ref)
 
 
 async def unplug(ctx: Context, self: str) -> None:
@@ -119,12 +135,17 @@ async def unplug(ctx: Context, self: str) -> None:
         _require_ha_whole(store, host, found)
         _require_unused(store, pbd.host, found)
         is_serving = serving_pbd(store, found) is not None and pbd.host == the_pool(store).master
-        with failures(sr):
-            await driver_of(services, found).detach(host.uuid, found.uuid)
+        if is_serving:
+            await _drop_metadata(services, sr)
+        try:
+            with failures(sr):
+                await driver_of(services, found).detach(host.uuid, found.uuid)
+        except ApiError:
+            if is_serving:
+                await _find_metadata(services, found)
+            raise
         async with store.transaction() as tx:
             tx.set(tx.get(PBD, self), currently_attached=False)
-            if is_serving:
-                _drop_metadata(tx, sr)
 
 
 def _require_one_pbd(reader: Reader, sr: SR, pbd: PBD) -> None:
@@ -158,11 +179,15 @@ def _require_unused(reader: Reader, host: str, sr: SR) -> None:
         raise ApiError("VDI_IN_USE", *used)
 
 
-def _drop_metadata(tx: Transaction, sr: str) -> None:
+async def _drop_metadata(services: Services, sr: str) -> None:
     """Copies of pool databases in an SR are written no more, and no longer the latest that can be read."""
-    for vdi in live(tx, VDI, tx.get(SR, sr).VDIs):
-        if vdi.type == "metadata":
-            stop_writing(tx, vdi)
+    for disk in list(own_disks(services.store, sr)):
+        if is_written(services.store, disk):
+            await detach_disk(services, disk.ref)
+    async with services.store.transaction() as tx:
+        for disk in metadata_disks(tx, sr):
+            stop_writing(tx, disk)
+    await forget_foreign(services, sr)
 
 
 HANDLERS: Handlers = {

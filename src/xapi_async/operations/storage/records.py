@@ -38,6 +38,8 @@ def update_disk(tx: Transaction, vdi: VDI, state: DiskState) -> None:
     shown = _shown(tx, vdi.SR, state)
     if vdi.type == "cbt_metadata":
         shown.pop("type")
+    if state.metadata_of_pool and shown["metadata_of_pool"] == NULL_REF:
+        shown.pop("metadata_of_pool")  # another pool's, as the copy on the disk says
     changed = {name: value for name, value in shown.items() if getattr(vdi, name) != value}
     parent = state.sm_config.get("vhd-parent")
     if vdi.sm_config.get("vhd-parent") != parent:

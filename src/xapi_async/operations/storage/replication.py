@@ -1,31 +1,25 @@
-"""SR: the disks on which copies of the pool's database are kept, so that another pool can recover its VMs.
-
-What is here are the disks and where they are attached; nothing is written to them yet.
-"""
+"""SR: keeping a copy of the pool's database on a disk of its own, so that another pool can recover its VMs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import logging
 from typing import Any
 
-from xapi_async.datamodel.classes.host import Host
-from xapi_async.datamodel.classes.pbd import PBD
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
-from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.entity import STARTS
-from xapi_async.objects.reader import Reader
+from xapi_async.objects.errors import DatabaseError
 from xapi_async.operations.context import Context, Handlers
-from xapi_async.operations.marking import refresh
-from xapi_async.operations.storage import vdi, vdi_rules
-from xapi_async.operations.storage.facts import is_in_use, live, require_licence, the_pool, vbds_of_vdi
-from xapi_async.operations.storage.records import stop_writing
-from xapi_async.operations.storage.sites import failures, site_of
+from xapi_async.operations.storage import vdi
+from xapi_async.operations.storage.facts import require_licence, the_pool
+from xapi_async.operations.storage.metadata_disks import attach_disk, detach_disk, is_written, own_disks
 from xapi_async.operations.storage.sr import assert_supports_database_replication
-from xapi_async.operations.storage.vbd_records import new_vbd
 
-MOST_LOGS = 8
+log = logging.getLogger(__name__)
+
+MOST_DISKS = 8
 """Disks that a pool may write copies of its database to."""
 
 SIZE = 256 << 20
@@ -33,7 +27,7 @@ SIZE = 256 << 20
 
 
 async def enable_database_replication(ctx: Context, sr: str) -> None:
-    """SR.enable_database_replication: a disk for the copy is found or made, and attached to the master.
+    """SR.enable_database_replication: when this returns, a copy is on a disk of the SR, and kept up to date.
 
     Raises LICENCE_RESTRICTION ["DR"], SR_HAS_NO_PBDS [SR], SR_OPERATION_NOT_SUPPORTED [SR],
     NO_MORE_REDO_LOGS_ALLOWED [] or CANNOT_ENABLE_REDO_LOG [text].
@@ -42,15 +36,32 @@ async def enable_database_replication(ctx: Context, sr: str) -> None:
     store.get(SR, sr)
     require_licence(store, "restrict_dr", "DR")
     await assert_supports_database_replication(ctx, sr)
-    if any(_is_written(store, log) for log in _logs(store, sr)):
+    if any(is_written(store, disk) for disk in own_disks(store, sr)):
         return
-    if sum(_is_written(store, log) for one in store.all(SR) for log in _logs(store, one.ref)) >= MOST_LOGS:
+    if sum(is_written(store, disk) for one in store.all(SR) for disk in own_disks(store, one.ref)) >= MOST_DISKS:
         raise ApiError("NO_MORE_REDO_LOGS_ALLOWED")
     try:
-        log = next((log.ref for log in _logs(store, sr) if log.virtual_size >= SIZE), None) or await _make(ctx, sr)
-        await _attach(ctx, log)
+        found = next((disk.ref for disk in own_disks(store, sr) if disk.virtual_size >= SIZE), None)
+        disk = found or await _make(ctx, sr)
+        try:
+            await attach_disk(ctx.services, disk)
+            await ctx.services.replicas.start(disk)
+        except BaseException:
+            await asyncio.shield(_undo(ctx, disk, is_new=found is None))
+            raise
+    except DatabaseError as error:
+        raise ApiError("CANNOT_ENABLE_REDO_LOG", str(error)) from error
     except ApiError as error:
         raise ApiError("CANNOT_ENABLE_REDO_LOG", " ".join(map(str, error.description))) from error
+
+
+async def _undo(ctx: Context, disk: str, *, is_new: bool) -> None:
+    try:
+        await detach_disk(ctx.services, disk)
+        if is_new:
+            await vdi.destroy(ctx, disk)
+    except ApiError as error:
+        log.info("VDI %s could not be put back as it was: %s", disk, error.description)
 
 
 async def disable_database_replication(ctx: Context, sr: str) -> None:
@@ -58,25 +69,9 @@ async def disable_database_replication(ctx: Context, sr: str) -> None:
 
     Raises as VDI.destroy.
     """
-    store = ctx.store
-    for log in [log.ref for log in _logs(store, sr)]:
-        async with store.transaction() as tx:
-            stop_writing(tx, tx.get(VDI, log))
-        found = store.get(VDI, log)
-        site = site_of(ctx.services, found.SR)
-        with failures(sr, log):
-            await site.driver.unplug(site.host, site.sr, found.location)
-        await vdi.destroy(ctx, log)
-
-
-def _logs(reader: Reader, sr: str) -> Iterator[VDI]:
-    pool = the_pool(reader).ref
-    vdis = live(reader, VDI, reader.get(SR, sr).VDIs)
-    return (one for one in vdis if one.type == "metadata" and one.metadata_of_pool == pool)
-
-
-def _is_written(reader: Reader, log: VDI) -> bool:
-    return any(is_in_use(vbd) for vbd in vbds_of_vdi(reader, log))
+    for disk in list(own_disks(ctx.store, sr)):
+        await detach_disk(ctx.services, disk.ref)
+        await vdi.destroy(ctx, disk.ref)
 
 
 async def _make(ctx: Context, sr: str) -> str:
@@ -91,21 +86,6 @@ async def _make(ctx: Context, sr: str) -> str:
         "metadata_of_pool": the_pool(ctx.store).ref,
     }
     return await vdi.create(ctx, {**fields, **wanted})
-
-
-async def _attach(ctx: Context, log: str) -> None:
-    store = ctx.store
-    found = store.get(VDI, log)
-    site = site_of(ctx.services, found.SR)
-    with failures(found.SR, log):
-        await site.driver.plug(site.host, site.sr, found.location, read_only=False)
-    async with store.transaction() as tx:
-        domain = tx.get(VM, tx.get(Host, tx.get(PBD, site.pbd).host).control_domain)
-        values = {"VDI": log, "mode": "RW", "type": "Disk", "userdevice": "autodetect", "empty": False}
-        vbd = new_vbd(tx, domain, unpluggable=True, other_config={}, **values)
-        tx.set(vbd, device=f"sm/backend/{found.uuid}", currently_attached=True)
-        tx.set(tx.get(VDI, log), metadata_latest=True)
-        refresh(tx, vdi_rules.RULES, log)
 
 
 HANDLERS: Handlers = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cryptography import x509
@@ -15,8 +16,10 @@ from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.errors import ApiError
+from xapi_async.objects.errors import DatabaseError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.replication.copy_reader import read_copy
 from xapi_async.operations.storage.facts import incompatible_type, live, pbds_of
 from xapi_async.operations.storage.sites import failures, site_of
 from xapi_async.storage.driver import PIECE, STRETCH, Image
@@ -96,17 +99,33 @@ def _nbd_addresses(reader: Reader, host: Host) -> Iterator[str]:
 
 
 async def open_database(ctx: Context, self: str) -> str:
-    """VDI.open_database. Raises VDI_INCOMPATIBLE_TYPE [VDI, type], else COULD_NOT_IMPORT_DATABASE [text]."""
-    vdi = ctx.store.get(VDI, self)
+    """VDI.open_database: a session that sees the copy of a pool's database on the disk, and may only read.
+
+    Raises VDI_INCOMPATIBLE_TYPE [VDI, type], else COULD_NOT_IMPORT_DATABASE [text].
+    """
+    services, vdi = ctx.services, ctx.store.get(VDI, self)
     if vdi.type != "metadata":
         raise incompatible_type(self, vdi.type)
-    raise ApiError("COULD_NOT_IMPORT_DATABASE", f"VDI {self} holds no copy of a pool's database")
+    with suppress(DatabaseError):  # then it is as new as it could be kept
+        await services.replicas.catch_up(self)
+    try:
+        site = site_of(services, vdi.SR)
+        with failures(vdi.SR, self):
+            async with site.driver.opened(site.sr, vdi.location, writable=False) as image:
+                copy = await read_copy(image)
+    except ApiError as error:
+        raise ApiError("COULD_NOT_IMPORT_DATABASE", " ".join(map(str, error.description))) from error
+    except (DatabaseError, OSError) as error:
+        raise ApiError("COULD_NOT_IMPORT_DATABASE", f"VDI {vdi.uuid}: {error}") from error
+    assert services.open_copy is not None  # servers have it
+    return await services.open_copy(copy)
 
 
 async def read_database_pool_uuid(ctx: Context, self: str) -> str:
-    """VDI.read_database_pool_uuid: empty, as no foreign pool's database was found when the SR was plugged."""
+    """VDI.read_database_pool_uuid: of another pool whose copy was found when the SR was plugged; else empty."""
     ctx.store.get(VDI, self)
-    return ""
+    copy = ctx.services.replicas.found.get(self)
+    return copy.lead.pool_uuid if copy is not None else ""
 
 
 HANDLERS: Handlers = {
