@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import socket
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from multiprocessing.connection import Connection as Control
 from typing import Any
 
 from benchmarks.loadgen import Load, Measured, run
-from benchmarks.servers import GENERATOR_CORES
+from benchmarks.servers import GENERATOR_CORES, settled
 
 
 class Generator:
@@ -26,7 +25,9 @@ class Generator:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.generator", str(theirs.fileno())], pass_fds=(theirs.fileno(),)
+                [sys.executable, "-m", "benchmarks.generator", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                preexec_fn=settled(GENERATOR_CORES),
             )
         self._control = Control(ours.detach())
         self.pid = self._process.pid
@@ -89,6 +90,5 @@ def _serve(control: Control) -> None:
 
 
 if __name__ == "__main__":
-    os.sched_setaffinity(0, GENERATOR_CORES)
     gc.disable()  # nothing here makes cycles, and a pass would make requests late
     _serve(Control(int(sys.argv[1])))

@@ -88,7 +88,7 @@ def _goals(panel: Any, rows: Sequence[Row]) -> None:
     panel.axvline(1.0, color="#333", linewidth=1)
     for place, row, at in zip(places, rows, shown, strict=True):
         is_right = at >= 1
-        figure = f"{row.ratio:.2f}" if _is_by_ratio(row) else f"{row.value:.3g} {row.unit}"
+        figure = f"{row.ratio:.2f}" if not row.goal.unit else f"{row.value:.3g} {row.unit}"
         panel.annotate(
             figure, (at, place), (6 if is_right else -6, 0), textcoords="offset points", va="center",
             ha="left" if is_right else "right", fontsize=7.5, color="#333",
@@ -99,13 +99,8 @@ def _goals(panel: Any, rows: Sequence[Row]) -> None:
     _finish(panel, "Goals: right of the line they are reached, so many times over", len(rows))
 
 
-def _is_by_ratio(row: Row) -> bool:
-    """Whether a goal is one of the ratio: those of the value name its unit."""
-    return row.ratio is not None and row.goal.text.split()[-1].replace(".", "").isdigit()
-
-
 def _goal_label(row: Row) -> str:
-    return f"{row.name}: {row.goal.text}" + (f" of {row.against}" if _is_by_ratio(row) else "")
+    return f"{row.name}: {row.goal.text}" + (f" of {row.against}" if not row.goal.unit else "")
 
 
 def _colour(row: Row) -> str:

@@ -16,10 +16,14 @@ from benchmarks.servers import CORES, GENERATOR_CORES, SERVER_CORES
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure is to reach. reached: how many times as good as the goal it is; None without a goal."""
+    """What a figure is to reach. reached: how many times as good as the goal it is; None without a goal.
+
+    unit: of what is to be reached; empty where that is the ratio.
+    """
 
     text: str = ""
     reached: float | None = None
+    unit: str = ""
 
     @property
     def met(self) -> bool | None:
@@ -29,12 +33,12 @@ class Goal:
 
 def at_least(value: float, least: float, unit: str = "") -> Goal:
     """A goal for what is better the larger it is."""
-    return Goal(f"at least {least:g} {unit}".rstrip(), value / least)
+    return Goal(f"at least {least:g} {unit}".rstrip(), value / least, unit)
 
 
 def at_most(value: float, most: float, unit: str = "") -> Goal:
     """A goal for what is better the smaller it is."""
-    return Goal(f"at most {most:g} {unit}".rstrip(), most / max(1e-9, value))
+    return Goal(f"at most {most:g} {unit}".rstrip(), most / max(1e-9, value), unit)
 
 
 @dataclass

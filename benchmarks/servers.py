@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from benchmarks.connections import PENDING, connect
 from benchmarks.processes import Memory, cpu_time, family, memory
 
 PASSWORD = "benchmark"
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 _QUIET_PAUSE, _QUIET_SHARE = 0.1, 0.02
 
@@ -107,7 +108,7 @@ def xapi_async(
             command += ["--config", str(file)]
         environment = {**os.environ, "XAPI_ROOT_PASSWORD": PASSWORD}
         start = time.perf_counter()
-        process = subprocess.Popen(command, env=environment, preexec_fn=pin(cores or SERVER_CORES))
+        process = subprocess.Popen(command, env=environment, preexec_fn=settled(cores or SERVER_CORES))
         try:
             while not ready.exists():
                 if process.poll() is not None or time.perf_counter() - start > START_SECONDS:
@@ -132,7 +133,7 @@ def peer(module: str, kind: str, *arguments: str) -> Iterator[Running]:
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", f"benchmarks.peers.{module}", kind, str(port), *arguments],
-        preexec_fn=pin(SERVER_CORES),
+        preexec_fn=settled(SERVER_CORES),
     )
     try:
         while not _answers(port):
@@ -145,9 +146,15 @@ def peer(module: str, kind: str, *arguments: str) -> Iterator[Running]:
         process.wait()
 
 
-def pin(cores: Sequence[int]) -> Callable[[], None]:
-    """What a new process does first to run on these cores only."""
-    return lambda: os.sched_setaffinity(0, cores)
+def settled(cores: Sequence[int]) -> Callable[[], None]:
+    """What a new process does first: run on these cores only, and have as many files open as it may."""
+
+    def settle() -> None:
+        os.sched_setaffinity(0, cores)
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    return settle
 
 
 def _port(url: str) -> int:

@@ -19,7 +19,7 @@ from benchmarks.processes import busy_everywhere, cpu_time
 from benchmarks.requests import xml
 from benchmarks.results import Row
 from benchmarks.rounds import Rounds, Subject, rate_row
-from benchmarks.servers import GENERATOR_CORES, peer, pin, xapi_async
+from benchmarks.servers import GENERATOR_CORES, peer, settled, xapi_async
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 64
@@ -60,7 +60,7 @@ def _wrk(subject: Subject, seconds: int, file: str) -> Measured:
     command = ["wrk", "-t1", f"-c{subject.connections}", f"-d{seconds}", "-s", str(SCRIPT), url, "--", file]
     everywhere, own = busy_everywhere(), _children_cpu()
     before, start = [cpu_time(pid) for pid in pids], time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=pin(GENERATOR_CORES))
+    done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=settled(GENERATOR_CORES))
     took = time.perf_counter() - start
     server = [cpu_time(pid) - then for pid, then in zip(pids, before, strict=True)]
     used = _children_cpu() - own

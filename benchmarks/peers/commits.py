@@ -59,7 +59,8 @@ class _Commits:
         else:
             self._is_writing = False
         for transport in gathered:
-            transport.write(ANSWER)
+            if not transport.is_closing():
+                transport.write(ANSWER)
 
 
 class _Protocol(asyncio.Protocol):

@@ -41,7 +41,8 @@ class FanOut(Sized):
             return
         self._transport.write(self._answer)
         for transport in self.waiting:
-            transport.write(self._answer)
+            if not transport.is_closing():
+                transport.write(self._answer)
         self.waiting.clear()
 
 
