@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from benchmarks import (
     workers,
     writes,
 )
+from benchmarks.loadgen import DISTURBED
+from benchmarks.processes import busy_everywhere, children_cpu, own_cpu
 from benchmarks.results import Row
 
 
@@ -81,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _rows(name: str, is_short: bool) -> Iterator[Row]:
     """The rows of a part. One that fails leaves a row that says so, and the others run all the same."""
     part = PARTS[name]
+    start, others = time.perf_counter(), _others()
     try:
         for arguments in part.short if is_short else part.full:
             for row in part.measure(*arguments):
@@ -89,6 +93,14 @@ def _rows(name: str, is_short: bool) -> Iterator[Row]:
     except Exception as error:
         traceback.print_exc()
         yield Row("stopped half-way", 0.0, "", note=f"{type(error).__name__}: {error}", errors=1, part=name)
+    used = (_others() - others) / (time.perf_counter() - start)
+    if used > DISTURBED:
+        yield Row("OTHER PROGRAMS", used, "cores", note="rates and times are theirs as well", part=name)
+
+
+def _others() -> float:
+    """Seconds of CPU that other programs have used so far. All that a part started has ended when it ends."""
+    return busy_everywhere() - own_cpu() - children_cpu()
 
 
 def _parser() -> argparse.ArgumentParser:

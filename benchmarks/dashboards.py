@@ -135,7 +135,7 @@ def measure(clients: int, vms: int, changes: float, seconds: float) -> Iterator[
     with Generator() as dashboards, Generator() as writer, xapi_async(*flags) as server:
         session = server.session()
         lists = lists_of_all(server, session)
-        token = server.client().event_from(session, [], "", 0.0)["Value"]["token"]
+        token = server.client().event_from(session, ["*"], "", 0.0)["Value"]["token"]
         writes = [xml("VM.set_name_description", session, vm, "changed") for vm in server.guests(session)]
         dashboards.begin(follow, server.port, clients, lists, session, token, server.pids)
         listed: Listed = dashboards.hear()

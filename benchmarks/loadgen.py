@@ -8,7 +8,6 @@ measured. It runs in a process of its own (generator.py), on another core than t
 
 from __future__ import annotations
 
-import resource
 import select
 import time
 from array import array
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Control
 
 from benchmarks.connections import GOOD, PENDING, Connection, LostError, connect
-from benchmarks.processes import CpuTime, busy_everywhere, cpu_time
+from benchmarks.processes import CpuTime, busy_everywhere, cpu_time, own_cpu
 from benchmarks.requests import XML_SUCCESS
 
 BUSY = 0.95
@@ -173,12 +172,12 @@ class _Sender:
         """Go on for so long, and give what came of it in this time only."""
         pids = self._load.pids
         self._seconds, self._late, self._errors = array("d"), array("d"), 0
-        everywhere, usage = busy_everywhere(), _own_cpu()
+        everywhere, usage = busy_everywhere(), own_cpu()
         before, start = [cpu_time(pid) for pid in pids], self._clock()
         self.phase(seconds, drains=True)
         elapsed = self._clock() - start
         server = [cpu_time(pid) - then for pid, then in zip(pids, before, strict=True)]
-        used = _own_cpu() - usage
+        used = own_cpu() - usage
         others = busy_everywhere() - everywhere - used - sum(one.total for one in server) if pids else 0.0
         found, late = array("d", sorted(self._seconds)), array("d", sorted(self._late))
         return Measured(
@@ -297,8 +296,3 @@ class _Sender:
         if one in self._idle:
             self._idle.remove(one)
         one.close()
-
-
-def _own_cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime

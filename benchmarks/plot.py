@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import Row, described
+from benchmarks.results import Row, described, rounded
 
 OURS, PEER, LIMIT = "#0b6bcb", "#b9bec6", "#6d7580"
 REACHED, MISSED = "#1a7f37", "#c4320a"
@@ -88,13 +88,13 @@ def _goals(panel: Any, rows: Sequence[Row]) -> None:
     panel.axvline(1.0, color="#333", linewidth=1)
     for place, row, at in zip(places, rows, shown, strict=True):
         is_right = at >= 1
-        figure = f"{row.ratio:.2f}" if not row.goal.unit else f"{row.value:.3g} {row.unit}"
+        figure = f"{row.ratio:.2f}" if not row.goal.unit else f"{rounded(row.value)} {row.unit}"
         panel.annotate(
             figure, (at, place), (6 if is_right else -6, 0), textcoords="offset points", va="center",
             ha="left" if is_right else "right", fontsize=7.5, color="#333",
         )  # fmt: skip
     panel.set_yticks(places, [_goal_label(row) for row in rows], fontsize=8)
-    panel.set_xlim(0.06, 16)
+    panel.set_xlim(0.05, 20)
     panel.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10], ["≤ 0.1", "0.2", "0.5", "goal", "2 times", "5 times", "≥ 10"])
     _finish(panel, "Goals: right of the line they are reached, so many times over", len(rows))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,6 +61,21 @@ def cpu_time(pid: int) -> CpuTime:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     # The number of a process's own clock, as clock_getcpuclockid(3) makes it.
     return CpuTime(time.clock_gettime(~pid << 3 | 2), int(fields[11]) / _TICKS, int(fields[12]) / _TICKS)
+
+
+def own_cpu() -> float:
+    """Seconds that this process has used."""
+    return _used(resource.RUSAGE_SELF)
+
+
+def children_cpu() -> float:
+    """Seconds that processes used which this one started, and those that came from them, once they have ended."""
+    return _used(resource.RUSAGE_CHILDREN)
+
+
+def _used(who: int) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
 
 
 def busy_everywhere() -> float:

@@ -101,13 +101,17 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def rounded(value: float) -> str:
+    """A figure with as many digits as mean something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _line(row: Row) -> str:
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     mark = {True: "reached", False: "MISSED", None: ""}[row.goal.met]
-    value = f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.3g}"
     name = f"({row.name})" if row.is_peer else row.name
     errors = f"  {row.errors} ERRORS" if row.errors else ""
-    line = f"{name:50} {value:>9} {row.unit:9} {ratio:>6} {row.against:18} {row.goal.text:16} {mark:7}"
+    line = f"{name:50} {rounded(row.value):>9} {row.unit:9} {ratio:>6} {row.against:18} {row.goal.text:16} {mark:7}"
     return f"{line}{errors}  {row.note}".rstrip()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from benchmarks.calls import GETTER, LIMIT
 from benchmarks.generator import Generator
 from benchmarks.loadgen import Measured
-from benchmarks.processes import busy_everywhere, cpu_time
+from benchmarks.processes import busy_everywhere, children_cpu, cpu_time
 from benchmarks.requests import xml
 from benchmarks.results import Row
 from benchmarks.rounds import Rounds, Subject, rate_row
@@ -58,20 +57,15 @@ def _wrk(subject: Subject, seconds: int, file: str) -> Measured:
     pids = subject.server.pids
     url = f"http://127.0.0.1:{subject.server.port}/"
     command = ["wrk", "-t1", f"-c{subject.connections}", f"-d{seconds}", "-s", str(SCRIPT), url, "--", file]
-    everywhere, own = busy_everywhere(), _children_cpu()
+    everywhere, own = busy_everywhere(), children_cpu()
     before, start = [cpu_time(pid) for pid in pids], time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=settled(GENERATOR_CORES))
     took = time.perf_counter() - start
     server = [cpu_time(pid) - then for pid, then in zip(pids, before, strict=True)]
-    used = _children_cpu() - own
+    used = children_cpu() - own
     others = busy_everywhere() - everywhere - used - sum(one.total for one in server)
     told = json.loads(done.stdout.splitlines()[-1])
     return Measured(
         told["calls"], told["microseconds"] / 1e6, [told["p99"] / 1e6], told["errors"], used / took,
         server=server, others=max(0.0, others / took),
     )  # fmt: skip
-
-
-def _children_cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
