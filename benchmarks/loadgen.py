@@ -40,7 +40,7 @@ _DRAINING = 10.0
 """Seconds that a load with a rate waits for answers that are still to come: the slowest ones count most."""
 
 _STUCK = 120.0
-"""Seconds without an answer after which a load that sends each request once gives up."""
+"""Seconds without an answer after which a load gives up, and says so."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,10 @@ class _Sender:
         everywhere, usage = busy_everywhere(), own_cpu()
         before, start = [cpu_time(pid) for pid in pids], self._clock()
         self.phase(seconds, drains=True)
+        while not self._seconds and self._open and not self._is_over and self._clock() - start < _STUCK:
+            self.phase(_PATIENCE)  # a server that is that slow has a rate as well
+        if not self._seconds and not self._is_over:
+            self._errors += 1
         elapsed = self._clock() - start
         server = [cpu_time(pid) - then for pid, then in zip(pids, before, strict=True)]
         used = own_cpu() - usage

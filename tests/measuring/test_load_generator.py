@@ -7,11 +7,12 @@ import signal
 import time
 
 import pytest
+from benchmarks import loadgen
 from benchmarks.generator import Generator
 from benchmarks.loadgen import LATE, Load, Measured, run
 from benchmarks.requests import JSON_SUCCESS, post
 
-from tests.measuring.servers import answer, counting
+from tests.measuring.servers import Counting, answer, counting
 
 REQUESTS = [post("/", b"request %d" % number) for number in range(200)]
 
@@ -72,6 +73,24 @@ def test_what_is_never_answered_is_an_error():
     assert (found.calls, found.errors) == (5, 195)
 
 
+def test_a_server_that_never_answers_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loadgen, "_STUCK", 0.2)
+    with counting(lambda number: [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"]) as server:
+        found = run(Load(server.port, REQUESTS, 2, seconds=0.1, warmup_seconds=0.0))
+    assert (found.calls, found.errors) == (0, 1)
+
+
+def test_a_server_slower_than_the_load_is_waited_for():
+    def slow(number: int) -> list[bytes]:
+        time.sleep(0.3)
+        return [answer()]
+
+    with counting(slow) as server:
+        found = run(Load(server.port, REQUESTS, 1, seconds=0.05, warmup_seconds=0.0))
+    assert (found.calls, found.errors) == (1, 0)
+    assert found.rate < 10
+
+
 def test_a_rate_is_kept():
     with counting() as server:
         found = run(Load(server.port, REQUESTS, 8, seconds=0.5, warmup_seconds=0.0, rate=400.0))
@@ -94,14 +113,16 @@ def test_a_slow_answer_hides_no_other():
 
 def test_a_generator_that_stands_still_says_so():
     with counting() as server, Generator() as generator:
-        generator.begin(run, Load(server.port, REQUESTS, 8, seconds=1.0, warmup_seconds=0.0, rate=500.0))
-        while not server.bodies:
-            time.sleep(0.01)
+        generator.begin(run, Load(server.port, REQUESTS, 100, seconds=600.0, warmup_seconds=0.0, rate=200.0))
+        _wait_for(server, 1)
         os.kill(generator.pid, signal.SIGSTOP)
         time.sleep(0.3)
+        before = len(server.bodies)
         os.kill(generator.pid, signal.SIGCONT)
+        _wait_for(server, before + 60)
+        generator.tell()
         found: Measured = generator.result()
-    assert found.lateness(0.99) > 0.1
+    assert found.lateness(1.0) > 0.2
     assert found.is_generator_late
     assert "THE GENERATOR WAS LATE" in found.warnings
 
@@ -118,8 +139,7 @@ def test_warnings_are_about_what_was_measured():
 def test_a_load_ends_when_told():
     with counting() as server, Generator() as generator:
         generator.begin(run, Load(server.port, REQUESTS, 2, seconds=600.0, rate=100.0))
-        while not server.bodies:
-            time.sleep(0.01)
+        _wait_for(server, 1)
         generator.tell()
         assert generator.result().calls >= 0
         # And it takes the next one.
@@ -129,3 +149,8 @@ def test_a_load_ends_when_told():
 def test_a_generator_that_fails_says_why():
     with Generator() as generator, pytest.raises(RuntimeError, match="ConnectionRefusedError"):
         generator.run(Load(1, REQUESTS, 1))
+
+
+def _wait_for(server: Counting, requests: int) -> None:
+    while len(server.bodies) < requests:
+        time.sleep(0.01)
