@@ -160,7 +160,7 @@ class _Sender:
         self._control = control
         if control is not None:
             self._poll.register(control.fileno(), select.EPOLLIN)
-        self._due = self._clock()
+        self._due = 0.0  # until the first phase with a rate
 
     def close(self) -> None:
         """Hang up."""
@@ -236,7 +236,9 @@ class _Sender:
 
     def _at_a_rate(self, seconds: float, interval: float, draining: float) -> None:
         clock, poll, idle = self._clock, self._poll.poll, self._idle
-        end = clock() + seconds
+        start = clock()
+        self._due = self._due or start
+        end = start + seconds
         while self._open and not self._is_over:
             now = clock()
             is_all_sent = self._due >= end

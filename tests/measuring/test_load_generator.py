@@ -87,8 +87,9 @@ def test_a_server_slower_than_the_load_is_waited_for():
 
     with counting(slow) as server:
         found = run(Load(server.port, REQUESTS, 1, seconds=0.05, warmup_seconds=0.0))
-    assert (found.calls, found.errors) == (1, 0)
-    assert found.rate < 10
+    assert found.calls >= 1
+    assert found.errors == 0
+    assert found.rate < 4
 
 
 def test_a_rate_is_kept():
@@ -100,7 +101,7 @@ def test_a_rate_is_kept():
 
 def test_a_slow_answer_hides_no_other():
     def stall(number: int) -> list[bytes]:
-        if number == 20:
+        if number == 2:
             time.sleep(0.4)
         return [answer()]
 
