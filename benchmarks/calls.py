@@ -1,175 +1,97 @@
-"""Loads of single calls: how many a second, how long each takes, and how that compares with peers.
-
-Servers take turns in several short rounds, and each row is the median of its rounds, so that noise on
-the machine falls on all of them alike.
-"""
+"""Single calls: how many a second one process answers, how long each takes, and how that compares with peers."""
 
 from __future__ import annotations
 
 import importlib
-import json
-import os
-import statistics
-import xmlrpc.client
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
 
-from benchmarks import loadgen
-from benchmarks.loadgen import Load, Measured, post
-from benchmarks.results import Row
-from benchmarks.servers import GENERATOR_CORES, Running, peer, xapi_async
+from benchmarks.generator import Generator
+from benchmarks.loadgen import Measured
+from benchmarks.requests import JSON_SUCCESS, jsonrpc, xml
+from benchmarks.results import Row, at_most
+from benchmarks.rounds import Rounds, Subject, in_turns, rate_row
+from benchmarks.servers import peer, xapi_async
 
-PEERS = (
-    ("canned", "raw-uvloop"),
-    ("canned", "aiohttp-server"),
-    ("canned", "aiohttp-application"),
-    ("canned", "standard-library"),
-    ("xmlrpc_servers", "aiohttp-xmlrpc"),
-    ("xmlrpc_servers", "falcon"),
-)
 LIMIT = "raw-uvloop"
+FRAMEWORK = "aiohttp-server"
 
+PEERS: Mapping[str, tuple[str, Sequence[str]]] = {
+    LIMIT: ("canned", ()),
+    FRAMEWORK: ("canned", ()),
+    "aiohttp-application": ("canned", ()),
+    "standard-library": ("canned", ()),
+    "aiohttp-xmlrpc": ("xmlrpc_servers", ("aiohttp_xmlrpc",)),
+    "falcon": ("xmlrpc_servers", ("falcon", "uvicorn")),
+}
+"""By name: the module of benchmarks/peers, and what has to be installed for it."""
 
-def xml(method: str, *params: Any) -> bytes:
-    """A call as the official client sends it."""
-    return post("/", xmlrpc.client.dumps(params, method).encode())
+GETTER = "VM.get_name_label"
 
-
-def jsonrpc(method: str, *params: Any) -> bytes:
-    """A call in JSON-RPC 2.0."""
-    body = json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 1}).encode()
-    return post("/jsonrpc", body, "application/json")
-
-
-class Pool:
-    """Runs loads in a process of its own, on the generator's cores."""
-
-    def __init__(self) -> None:
-        self._executor = ProcessPoolExecutor(1, initializer=os.sched_setaffinity, initargs=(0, GENERATOR_CORES))
-
-    def run(self, load: Load) -> Measured:
-        """Send a load."""
-        return self.begin(load).result()
-
-    def begin(self, load: Load) -> Future[Measured]:
-        """Send a load while other things go on."""
-        return self._executor.submit(loadgen.run, load)
-
-    def close(self) -> None:
-        """Give the process back."""
-        self._executor.shutdown()
+GOALS: Mapping[str, Sequence[tuple[str, float]]] = {
+    GETTER: ((FRAMEWORK, 2.0), (LIMIT, 0.55)),
+    "VM.get_record": ((GETTER, 0.8),),
+    "VM.set_name_label, durable": ((GETTER, 0.5),),
+}
+"""What a rate is to reach: at least so many times another one. The others are only compared with the limit."""
 
 
 def measure(seconds: float, rounds: int) -> Iterator[Row]:
     """Every row of this file. seconds: of one round of one load."""
     with ExitStack() as stack:
-        pool = Pool()
-        stack.callback(pool.close)
+        generator = stack.enter_context(Generator())
         ours = stack.enter_context(xapi_async("--vms", "100"))
-        peers = [stack.enter_context(peer(module, kind)) for module, kind in PEERS if _is_installed(kind)]
         session = ours.session()
-        vms = _guests(ours, session)
+        vms = ours.guests(session)
         getter = [xml("VM.get_name_label", session, vm) for vm in vms]
-        loads: dict[str, tuple[Running, list[bytes], int]] = {
-            "xapi-async VM.get_name_label": (ours, getter, 64),
-            **{server.name: (server, getter, 64) for server in peers},
-            "xapi-async VM.get_name_label, JSON-RPC": (
-                ours, [jsonrpc("VM.get_name_label", session, vm) for vm in vms], 64,
+        json_getter = [jsonrpc("VM.get_name_label", session, vm) for vm in vms]
+        peers = {
+            kind: Subject(stack.enter_context(peer(module, kind)), getter)
+            for kind, (module, needs) in PEERS.items()
+            if _are_installed(needs)
+        }
+        where = 'field "name__label"="x" and field "uuid"="y"'
+        subjects = {
+            GETTER: Subject(ours, getter),
+            **peers,
+            f"{GETTER}, JSON-RPC": Subject(ours, json_getter, marker=JSON_SUCCESS),
+            "VM.get_record": Subject(ours, [xml("VM.get_record", session, vm) for vm in vms]),
+            "VM.set_name_label, durable": Subject(
+                ours, [xml("VM.set_name_label", session, vm, "renamed") for vm in vms]
             ),
-            "xapi-async VM.get_record": (ours, [xml("VM.get_record", session, vm) for vm in vms], 64),
-            "xapi-async VM.set_name_label, durable": (
-                ours, [xml("VM.set_name_label", session, vm, "renamed") for vm in vms], 64,
-            ),
-            "xapi-async VM.get_all_records_where": (
-                ours, [xml("VM.get_all_records_where", session, 'field "name__label"="x" and field "uuid"="y"')], 4,
-            ),
-            "xapi-async log-in": (
-                ours, [xml("session.login_with_password", "root", "benchmark", "2.9", "benchmark")], 16,
-            ),
-        }  # fmt: skip
-        found = _in_turns(pool, loads, seconds, rounds)
+            "VM.get_all_records_where": Subject(ours, [xml("VM.get_all_records_where", session, where)], 4),
+        }
+        found = in_turns(generator, subjects, seconds, rounds)
         yield from _rows(found)
-        rate = found["xapi-async VM.get_name_label"].rate
-        half = pool.run(Load(ours.port, getter, seconds=seconds * 2, rate=rate / 2))
-        milliseconds = half.percentile(0.99) * 1000
-        name = "xapi-async p99 of VM.get_name_label at half load"
-        yield Row(name, milliseconds, "ms", goal="below 2 ms", met=milliseconds < 2)
+        half = found[GETTER].rate / 2
+        at_half = [generator.run(subjects[name].load(seconds * 2, half)) for name in (LIMIT, GETTER)]
+        yield from paced_rows(f"p99 of {GETTER} at half load", "ms", at_half[1], at_half[0], 2.0)
 
 
-class _Median:
-    """The median of several rounds of one load."""
-
-    def __init__(self) -> None:
-        self.rounds: list[Measured] = []
-        self.cpu: list[float] = []
-
-    @property
-    def rate(self) -> float:
-        return statistics.median(found.rate for found in self.rounds)
-
-    @property
-    def cpu_microseconds(self) -> float:
-        return statistics.median(self.cpu) * 1e6
-
-    @property
-    def note(self) -> str:
-        found = self.rounds[-1]
-        notes = [f"{self.cpu_microseconds:.1f} µs of server CPU a call", f"p99 {found.percentile(0.99) * 1000:.1f} ms"]
-        if any(measured.is_generator_bound for measured in self.rounds):
-            notes.append("the generator set the pace")
-        errors = sum(measured.errors for measured in self.rounds)
-        return ", ".join([*notes, f"{errors} ERRORS"] if errors else notes)
+def paced_rows(name: str, unit: str, ours: Measured, limit: Measured, most: float) -> Iterator[Row]:
+    """The p99 of calls at a fixed rate, beside that of the limit at the same rate. most: milliseconds to reach."""
+    milliseconds, other = (one.percentile(0.99) * 1000 for one in (ours, limit))
+    yield Row(name, milliseconds, unit, milliseconds / max(1e-9, other), LIMIT, at_most(milliseconds, most, unit),
+              paced_note(ours), ours.errors)  # fmt: skip
+    yield Row(f"{LIMIT} at the same rate", other, unit, note=paced_note(limit), errors=limit.errors, is_peer=True)
 
 
-def _in_turns(
-    pool: Pool, loads: dict[str, tuple[Running, list[bytes], int]], seconds: float, rounds: int
-) -> dict[str, _Median]:
-    found = {name: _Median() for name in loads}
-    for _ in range(rounds):
-        for name, (server, requests, connections) in loads.items():
-            before = server.cpu_seconds()
-            load = Load(server.port, requests, connections=connections, seconds=seconds, warmup_seconds=0.1)
-            measured = pool.run(load)
-            found[name].rounds.append(measured)
-            # The warm-up is in the CPU time as well: it counts as so many more calls.
-            share = seconds / (seconds + load.warmup_seconds)
-            found[name].cpu.append((server.cpu_seconds() - before) * share / max(1, measured.calls))
-    return found
+def paced_note(found: Measured) -> str:
+    """How the calls were sent, and whether the generator kept to it."""
+    late = f"sent within {found.lateness(0.99) * 1e6:.0f} µs"
+    note = f"{found.rate:,.0f} calls/s, p50 {found.percentile(0.5) * 1000:.2f} ms, {late}"
+    return f"{note}, {found.warnings}" if found.warnings else note
 
 
-def _rows(found: dict[str, _Median]) -> Iterator[Row]:
-    def rate(name: str) -> float:
-        return found[name].rate if name in found else float("nan")
-
-    getter = "xapi-async VM.get_name_label"
-    goals: dict[str, tuple[tuple[str, float], ...]] = {
-        getter: (("aiohttp-server", 2.0), (LIMIT, 0.55)),
-        "xapi-async VM.get_record": ((getter, 0.8),),
-        "xapi-async VM.set_name_label, durable": ((getter, 0.5),),
-    }
-    for name, median in found.items():
-        against = goals.get(name, (((LIMIT, 0.0)),))
-        for other, least in against if isinstance(against[0], tuple) else ((LIMIT, 0.0),):
-            ratio = median.rate / rate(other)
-            goal, met = (f"at least {least:g}", ratio >= least) if least else ("", None)
-            yield Row(name, median.rate, "calls/s", ratio, other, goal, met, median.note)
+def _rows(found: Mapping[str, Rounds]) -> Iterator[Row]:
+    for name, rounds in found.items():
+        for other, least in GOALS.get(name, ((LIMIT, 0.0),)):
+            yield rate_row(name, rounds, other, found.get(other), least, name in PEERS)
 
 
-def _guests(server: Running, session: str) -> list[str]:
-    records = server.client().VM.get_all_records(session)["Value"]
-    return [
-        ref
-        for ref, vm in records.items()
-        if not (vm["is_a_template"] or vm["is_control_domain"] or vm["is_a_snapshot"])
-    ]
-
-
-def _is_installed(kind: str) -> bool:
-    modules: dict[str, Sequence[str]] = {"aiohttp-xmlrpc": ("aiohttp_xmlrpc",), "falcon": ("falcon", "uvicorn")}
+def _are_installed(modules: Sequence[str]) -> bool:
     try:
-        for module in modules.get(kind, ()):
+        for module in modules:
             importlib.import_module(module)
     except ImportError:
         return False

@@ -1,50 +1,87 @@
 """A load generator that is never the bottleneck, and says so when it is.
 
-Each connection keeps one request in flight: the next leaves when the answer before it is complete.
-Requests are bytes made beforehand and answers are only measured, so that a call costs the generator
-a few microseconds. Run it in a process of its own, on another core than the server's.
+Each connection keeps one request in flight. Without a rate the next one leaves when the answer before it is
+complete. With a rate requests leave when they are due, on whatever connection is free, and time counts from
+when they were due, so that a slow answer hides no other. Requests are bytes made beforehand and answers are only
+measured. It runs in a process of its own (generator.py), on another core than the server's.
 """
 
 from __future__ import annotations
 
-import asyncio
-import resource
+import select
 import time
-from collections.abc import Callable, Sequence
+from array import array
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from multiprocessing.connection import Connection as Control
 
-import uvloop
+from benchmarks.connections import GOOD, PENDING, Connection, LostError, connect
+from benchmarks.processes import CpuTime, busy_everywhere, cpu_time, own_cpu
+from benchmarks.requests import XML_SUCCESS
 
 BUSY = 0.95
 """The share of a core from which on the generator, not the server, may set the pace."""
 
+LATE = 0.0002
+"""Seconds: where one request of a hundred leaves later than this, the generator is late and its times are too long."""
+
+DISTURBED = 0.1
+"""Cores: where other programs use more, rates and times are theirs as well."""
+
+_SPIN = 0.0002
+"""Seconds before a request is due from when on the clock is watched: timers of the system are not as precise."""
+
+_ANSWERS_AT_ONCE = 8
+"""Answers taken between two looks at what is due."""
+
+_PATIENCE = 0.05
+_DRAINING = 10.0
+"""Seconds that a load with a rate waits for answers that are still to come: the slowest ones count most."""
+
+_STUCK = 120.0
+"""Seconds without an answer after which a load gives up, and says so."""
+
 
 @dataclass(frozen=True)
 class Load:
-    """What to send. requests: complete HTTP requests, sent in turn; each connection starts at another one.
+    """What to send. requests: complete HTTP requests, sent in turn.
 
-    rate: calls per second over all connections, or None for as many as the server answers.
+    rate: calls per second over all connections, or None for as many as the server answers. once: send each
+    request exactly once, then end, however long it takes. marker: what an answer has in its body unless the
+    call failed. pids: the server's processes, whose CPU time is wanted.
     """
 
     port: int
     requests: Sequence[bytes]
     connections: int = 64
     seconds: float = 3.0
-    warmup_seconds: float = 0.5
+    warmup_seconds: float = 0.1
     host: str = "127.0.0.1"
     rate: float | None = None
+    once: bool = False
+    tls: bool = False
+    marker: bytes = XML_SUCCESS
+    pids: Sequence[int] = ()
 
 
 @dataclass
 class Measured:
-    """What came of it. seconds: per call, sorted. cpu_share: of a core, by the generator itself."""
+    """What came of it. seconds: per call, sorted. errors: calls that failed and connections that were lost.
+
+    cpu_share: of a core, by the generator itself. late: seconds by which the requests of a load with a rate left
+    later than they could, sorted. server: what each process of the server used meanwhile. others: cores that other
+    programs used, where the server's processes are known.
+    """
 
     calls: int
     elapsed: float
-    seconds: list[float] = field(repr=False)
+    seconds: Sequence[float] = field(repr=False)
     errors: int
     cpu_share: float
+    late: Sequence[float] = field(default=(), repr=False)
+    server: Sequence[CpuTime] = ()
+    others: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -52,136 +89,216 @@ class Measured:
         return self.calls / self.elapsed
 
     @property
+    def server_cpu(self) -> float:
+        """Seconds of CPU that a call took, over all processes of the server."""
+        return sum(process.total for process in self.server) / max(1, self.calls)
+
+    @property
     def is_generator_bound(self) -> bool:
         """Whether the generator was too busy for the rate to be the server's."""
-        return self.cpu_share > BUSY
+        return not self.late and self.cpu_share > BUSY
+
+    @property
+    def is_generator_late(self) -> bool:
+        """Whether requests left so late that the times are the generator's as well."""
+        return self.lateness(0.99) > LATE
+
+    @property
+    def warnings(self) -> str:
+        """What makes the figures worth less; empty where nothing does."""
+        said = []
+        if self.is_generator_bound:
+            said.append("the generator set the pace")
+        if self.is_generator_late:
+            said.append("THE GENERATOR WAS LATE")
+        if self.others > DISTURBED:
+            said.append(f"OTHER PROGRAMS used {self.others:.1f} cores")
+        return ", ".join(said)
 
     def percentile(self, share: float) -> float:
         """Seconds within which that share of the calls was answered."""
-        return self.seconds[min(len(self.seconds) - 1, int(share * len(self.seconds)))] if self.seconds else 0.0
+        return percentile(self.seconds, share)
+
+    def lateness(self, share: float) -> float:
+        """Seconds within which that share of the requests left once they were due."""
+        return percentile(self.late, share)
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, load: Load, first: int, interval: float | None, note: Callable[[float, bool], None]) -> None:
-        self._requests = load.requests
-        self._next = first
-        self._interval = interval
-        self._note = note
-        self._buffer = b""
-        self._expected = 0
-        self._sent = 0.0
-        self._due = 0.0
-        self._transport: asyncio.Transport | None = None
-        self.closed = False
-        self._loop = asyncio.get_running_loop()
+def percentile(found: Sequence[float], share: float) -> float:
+    """The value below which that share of them is. found: sorted."""
+    return found[min(len(found) - 1, int(share * len(found)))] if found else 0.0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's class is no subclass of it
-        self._due = time.perf_counter()
-        self._send()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
+def run(load: Load, control: Control | None = None) -> Measured:
+    """Send the load from this process and measure. control: anything that arrives there ends it early."""
+    sender = _Sender(load, control)
+    try:
+        if load.once:
+            return sender.measured(_STUCK)
+        sender.phase(load.warmup_seconds)
+        return sender.measured(load.seconds)
+    finally:
+        sender.close()
+
+
+class _Sender:
+    def __init__(self, load: Load, control: Control | None) -> None:
+        self._load = load
+        self._clock = time.perf_counter
+        self._next = 0
+        self._errors = 0
+        self._seconds = array("d")
+        self._late = array("d")
+        self._is_over = False
+        self._poll = select.epoll()  # before the connections: select takes only the first thousand files
+        wanted = min(load.connections, len(load.requests)) if load.once else load.connections
+        made = connect(load.host, load.port, wanted, load.marker, load.tls)
+        self._open: dict[int, Connection] = {one.fd: one for one in made}
+        self._idle = deque(made)
+        for one in made:
+            self._poll.register(one.fd, select.EPOLLIN)
+        self._control = control
+        if control is not None:
+            self._poll.register(control.fileno(), select.EPOLLIN)
+        self._due = 0.0  # until the first phase with a rate
 
     def close(self) -> None:
-        self.closed = True
-        if self._transport is not None:
-            self._transport.close()
+        """Hang up."""
+        for one in self._open.values():
+            one.close()
+        self._poll.close()
 
-    def _send(self) -> None:
-        if self.closed or self._transport is None:
-            return
-        request = self._requests[self._next % len(self._requests)]
-        self._next += 1
-        self._sent = time.perf_counter()
-        self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        if self._expected == 0:
-            self._buffer += data
-            head = self._buffer.find(b"\r\n\r\n")
-            if head < 0:
-                return
-            self._expected = head + 4 + _content_length(self._buffer[:head])
-            received = len(self._buffer)
-        else:
-            self._received += len(data)
-            received = self._received
-        self._received = received
-        if received < self._expected:
-            return
-        ok = self._buffer.startswith(b"HTTP/1.1 200")
-        self._buffer, self._expected = b"", 0
-        # With a rate to keep, time counts from when the call was due: a slow answer delays no measuring.
-        start = self._due if self._interval is not None else self._sent
-        self._note(time.perf_counter() - start, ok)
-        if self._interval is None:
-            self._send()
-            return
-        self._due += self._interval
-        self._loop.call_later(max(0.0, self._due - time.perf_counter()), self._send)
-
-    _received = 0
-
-
-def _content_length(head: bytes) -> int:
-    low = head.lower()
-    start = low.find(b"content-length:")
-    if start < 0:
-        return 0
-    end = low.find(b"\r\n", start)
-    return int(low[start + 15 : end if end > 0 else None])
-
-
-async def _run(load: Load) -> Measured:
-    seconds: list[float] = []
-    failed = 0
-    counting = False
-
-    def note(latency: float, ok: bool) -> None:
-        nonlocal failed
-        if counting:
-            seconds.append(latency)
-            failed += not ok
-
-    loop = asyncio.get_running_loop()
-    interval = None if load.rate is None else load.connections / load.rate
-    connections = []
-    for number in range(load.connections):
-        _, protocol = await loop.create_connection(
-            lambda number=number: _Connection(load, number, interval, note), load.host, load.port
+    def measured(self, seconds: float) -> Measured:
+        """Go on for so long, and give what came of it in this time only."""
+        pids = self._load.pids
+        self._seconds, self._late, self._errors = array("d"), array("d"), 0
+        everywhere, usage = busy_everywhere(), own_cpu()
+        before, start = [cpu_time(pid) for pid in pids], self._clock()
+        self.phase(seconds, drains=True)
+        while not self._seconds and self._open and not self._is_over and self._clock() - start < _STUCK:
+            self.phase(_PATIENCE)  # a server that is that slow has a rate as well
+        if not self._seconds and not self._is_over:
+            self._errors += 1
+        elapsed = self._clock() - start
+        server = [cpu_time(pid) - then for pid, then in zip(pids, before, strict=True)]
+        used = own_cpu() - usage
+        others = busy_everywhere() - everywhere - used - sum(one.total for one in server) if pids else 0.0
+        found, late = array("d", sorted(self._seconds)), array("d", sorted(self._late))
+        return Measured(
+            len(found), elapsed, found, self._errors, used / elapsed, late, server, max(0.0, others / elapsed)
         )
-        connections.append(protocol)
-        if interval is not None:
-            await asyncio.sleep(interval / load.connections)
-    await asyncio.sleep(load.warmup_seconds)
-    usage, start, counting = _cpu(), time.perf_counter(), True
-    await asyncio.sleep(load.seconds)
-    counting = False
-    elapsed = time.perf_counter() - start
-    share = (_cpu() - usage) / elapsed
-    lost = sum(connection.closed for connection in connections)
-    for connection in connections:
-        connection.close()
-    await asyncio.sleep(0.05)
-    seconds.sort()
-    return Measured(len(seconds), elapsed, seconds, failed + lost, share)
 
+    def phase(self, seconds: float, drains: bool = False) -> None:
+        """Send and read for so long, or until all connections are lost.
 
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+        drains: whether to wait for the answers to all that was due in that time, which counts with a rate only.
+        """
+        if self._load.rate is None:
+            self._as_fast_as_answered(seconds)
+        else:
+            self._at_a_rate(seconds, 1 / self._load.rate, _DRAINING if drains else 0.0)
 
+    def _as_fast_as_answered(self, seconds: float) -> None:
+        clock, poll, connections, note = self._clock, self._poll.poll, self._open, self._seconds.append
+        end = clock() + seconds
+        while self._idle:
+            one = self._idle.popleft()
+            try:
+                self._send(one, clock())
+            except LostError:
+                self._lose(one)
+        once, left = self._load.once, len(self._load.requests)
+        while (now := clock()) < end and connections and not self._is_over:
+            for fd, _ in poll(min(_PATIENCE, end - now)):
+                if fd not in connections:
+                    self._is_over = True  # the control has spoken
+                    continue
+                one = connections[fd]
+                try:
+                    state = one.read()
+                    if state == PENDING:
+                        continue
+                    now = clock()
+                    note(now - one.sent)
+                    if state != GOOD:
+                        self._errors += 1
+                    if once:
+                        end = now + seconds
+                        left -= 1
+                    self._send(one, now)
+                except LostError:
+                    self._lose(one)
+                    left -= 1
+            if once and left <= 0:
+                return
+        if once:
+            self._errors += left
 
-def run(load: Load) -> Measured:
-    """Send the load from this process and measure."""
-    return uvloop.run(_run(load))
+    def _at_a_rate(self, seconds: float, interval: float, draining: float) -> None:
+        clock, poll, idle = self._clock, self._poll.poll, self._idle
+        start = clock()
+        self._due = self._due or start
+        end = start + seconds
+        while self._open and not self._is_over:
+            now = clock()
+            is_all_sent = self._due >= end
+            if now >= end and (now >= end + draining or (is_all_sent and len(idle) >= len(self._open))):
+                return
+            if self._due <= now and idle and not is_all_sent:
+                self._send_due(idle.popleft(), now)
+                self._due += interval
+                timeout = 0.0
+            elif is_all_sent or not idle:
+                timeout = _PATIENCE if now >= end else min(_PATIENCE, end - now)
+            else:
+                timeout = self._due - now - _SPIN
+            if timeout > 0:
+                # The system's timers behind select are precise, those behind poll count milliseconds.
+                select.select([self._poll], [], [], timeout)
+            for fd, _ in poll(0, _ANSWERS_AT_ONCE):
+                if fd not in self._open:
+                    self._is_over = True
+                    continue
+                one = self._open[fd]
+                try:
+                    state = one.read()
+                except LostError:
+                    self._lose(one)
+                    continue
+                if state != PENDING:
+                    now = one.free = clock()
+                    self._seconds.append(now - one.due)
+                    self._errors += state != GOOD
+                    idle.append(one)
 
+    def _send_due(self, one: Connection, now: float) -> None:
+        one.due = self._due
+        # Where no connection was free at that time, it is the server that is late.
+        self._late.append(now - max(one.due, one.free))
+        try:
+            self._send(one, now)
+        except LostError:
+            self._lose(one)
 
-def post(path: str, body: bytes, content_type: str = "text/xml") -> bytes:
-    """A complete POST request, as the official client sends it."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\nContent-Type: {content_type}\r\n"
-        f"User-Agent: Python-xmlrpc/3.11\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    def _send(self, one: Connection, now: float) -> None:
+        requests = self._load.requests
+        if self._next >= len(requests):
+            if self._load.once:
+                self._drop(one)
+                return
+            self._next = 0
+        request = requests[self._next]
+        self._next += 1
+        one.sent = now
+        one.send(request)
+
+    def _lose(self, one: Connection) -> None:
+        self._errors += 1
+        self._drop(one)
+
+    def _drop(self, one: Connection) -> None:
+        self._poll.unregister(one.fd)
+        del self._open[one.fd]
+        if one in self._idle:
+            self._idle.remove(one)
+        one.close()

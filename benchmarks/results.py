@@ -1,4 +1,4 @@
-"""What was measured, as rows; and how rows become a table, a JSON file and a plot."""
+"""What was measured, as rows; and how rows become a table and a JSON file."""
 
 from __future__ import annotations
 
@@ -6,17 +6,47 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from benchmarks.servers import CORES, GENERATOR_CORES, SERVER_CORES
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a figure is to reach. reached: how many times as good as the goal it is; None without a goal.
+
+    unit: of what is to be reached; empty where that is the ratio.
+    """
+
+    text: str = ""
+    reached: float | None = None
+    unit: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether it is reached; None without a goal."""
+        return None if self.reached is None else self.reached >= 1
+
+
+def at_least(value: float, least: float, unit: str = "") -> Goal:
+    """A goal for what is better the larger it is."""
+    return Goal(f"at least {least:g} {unit}".rstrip(), value / least, unit)
+
+
+def at_most(value: float, most: float, unit: str = "") -> Goal:
+    """A goal for what is better the smaller it is."""
+    return Goal(f"at most {most:g} {unit}".rstrip(), most / max(1e-9, value), unit)
 
 
 @dataclass
 class Row:
-    """One thing measured. value: in ``unit``. goal: what ``ratio``, or else the value, is to reach, as text.
+    """One thing measured. value: in ``unit``. goal: what ``ratio``, or else the value, is to reach.
 
-    ratio: against ``against``, in the same run. met: whether the goal was reached; None where there is none.
+    ratio: the value over that of ``against``, in the same run. note: what else there is to say. errors: calls
+    that failed: with any, the figure counts for nothing. part: of the benchmarks. is_peer: whether it is not ours.
     """
 
     name: str
@@ -24,9 +54,11 @@ class Row:
     unit: str
     ratio: float | None = None
     against: str = ""
-    goal: str = ""
-    met: bool | None = None
+    goal: Goal = field(default_factory=Goal)
     note: str = ""
+    errors: int = 0
+    part: str = ""
+    is_peer: bool = False
 
 
 def machine() -> dict[str, Any]:
@@ -38,46 +70,53 @@ def machine() -> dict[str, Any]:
         cpu = names[0] if names else cpu
     return {
         "cpu": cpu,
-        "cores": os.cpu_count(),
+        "cores": len(CORES),
+        "cores_of_servers": SERVER_CORES,
+        "cores_of_generator": GENERATOR_CORES,
         "system": platform.platform(),
         "python": platform.python_version(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "load_before": os.getloadavg()[0],
+        "load_before": round(os.getloadavg()[0], 2),
     }
 
 
-def table(rows: Iterable[Row]) -> str:
-    """The rows for people."""
-    lines = [f"{'':44} {'value':>12} {'unit':10} {'ratio':>7} {'against':22} {'goal':22}"]
+def described(about: dict[str, Any]) -> str:
+    """The machine, in a line."""
+    shared = ", shared with the load generator" if about["cores_of_servers"] == about["cores_of_generator"] else ""
+    return (
+        f"{about['cpu']}, {about['cores']} cores{shared}, Python {about['python']}, {about['system']}, "
+        f"load {about['load_before']:g} before"
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows for people, part by part."""
+    lines = [f"{'':50} {'value':>9} {'unit':9} {'ratio':>6} {'to':18} {'goal':16}"]
+    part = ""
     for row in rows:
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        mark = {True: "reached", False: "MISSED", None: ""}[row.met]
-        value = f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.3g}"
-        line = f"{row.name:44} {value:>12} {row.unit:10} {ratio:>7} {row.against:22} {row.goal:22} {mark}"
-        lines.append(f"{line}  {row.note}".rstrip())
+        if row.part != part:
+            part = row.part
+            lines.append(f"-- {part}")
+        lines.append(_line(row))
     return "\n".join(lines)
 
 
-def save(rows: list[Row], about: dict[str, Any], folder: Path) -> None:
-    """Write results.json, and results.png where matplotlib is installed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {"machine": about, "rows": [asdict(row) for row in rows]}
-    (folder / "results.json").write_text(json.dumps(content, indent=1) + "\n")
-    try:
-        import matplotlib
-    except ImportError:
-        return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+def rounded(value: float) -> str:
+    """A figure with as many digits as mean something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
-    bars = [row for row in rows if row.unit == "calls/s"]
-    figure, axes = pyplot.subplots(figsize=(8, 0.34 * len(bars) + 1.2))
-    ours = ["#0b6bcb" if row.name.startswith("xapi-async") else "#b9bec6" for row in bars]
-    axes.barh([row.name for row in bars], [row.value for row in bars], color=ours)
-    axes.invert_yaxis()
-    axes.set_xlabel("calls per second, one core")
-    axes.set_title(f"{about['cpu']}, Python {about['python']}", fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(folder / "results.png", dpi=120)
-    pyplot.close(figure)
+
+def _line(row: Row) -> str:
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    mark = {True: "reached", False: "MISSED", None: ""}[row.goal.met]
+    name = f"({row.name})" if row.is_peer else row.name
+    errors = f"  {row.errors} ERRORS" if row.errors else ""
+    line = f"{name:50} {rounded(row.value):>9} {row.unit:9} {ratio:>6} {row.against:18} {row.goal.text:16} {mark:7}"
+    return f"{line}{errors}  {row.note}".rstrip()
+
+
+def save(rows: Sequence[Row], about: dict[str, Any], folder: Path) -> None:
+    """Write results.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = [{**asdict(row), "goal": row.goal.text, "met": row.goal.met, "reached": row.goal.reached} for row in rows]
+    (folder / "results.json").write_text(json.dumps({"machine": about, "rows": told}, indent=1) + "\n")

@@ -5,21 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.connections import PENDING, connect
+from benchmarks.processes import Memory, cpu_time, family, memory
+
 PASSWORD = "benchmark"
-START_SECONDS = 120.0
-TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
+START_SECONDS = 300.0
+
+_QUIET_PAUSE, _QUIET_SHARE = 0.1, 0.02
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORES = CORES[:1]
@@ -37,52 +41,74 @@ class Running:
     tls_port: int
     started: float
 
+    @property
+    def pids(self) -> list[int]:
+        """Its processes, the first one first."""
+        return family(self.pid)
+
     def cpu_seconds(self) -> float:
         """CPU time used so far, by all its processes."""
-        return sum(self.cpu_by_process())
+        return sum(cpu_time(pid).total for pid in self.pids)
 
-    def cpu_by_process(self) -> list[float]:
-        """CPU time used so far, by each process, the first one first."""
-        return [_cpu_seconds(pid) for pid in _family(self.pid)]
+    def memory(self) -> Memory:
+        """Memory in use, by all its processes."""
+        return memory(self.pids)
 
-    def memory(self) -> int:
-        """Bytes of memory in use."""
-        return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE for pid in _family(self.pid))
+    def wait_until_quiet(self, seconds: float = 20.0) -> None:
+        """Wait until it has nothing to do, at most so long."""
+        deadline = time.monotonic() + seconds
+        used, quiet = self.cpu_seconds(), 0
+        while quiet < 3 and time.monotonic() < deadline:
+            time.sleep(_QUIET_PAUSE)
+            before, used = used, self.cpu_seconds()
+            quiet = quiet + 1 if used - before < _QUIET_SHARE * _QUIET_PAUSE else 0
 
     def client(self) -> Any:
         """A plain XML-RPC client."""
         return xmlrpc.client.ServerProxy(f"http://127.0.0.1:{self.port}", allow_none=True)
 
+    def body(self, request: bytes) -> bytes:
+        """The body of the answer to a request."""
+        (one,) = connect("127.0.0.1", self.port, 1, b"", keep=True)
+        one.socket.settimeout(START_SECONDS)
+        one.send(request)
+        while one.read() == PENDING:
+            pass
+        one.close()
+        return bytes(one.body or b"")
+
     def session(self) -> str:
         """A new session of root."""
         return str(self.client().session.login_with_password("root", PASSWORD, "2.9", "benchmark")["Value"])
 
-
-def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    found = [pid]
-    with contextlib.suppress(OSError):
-        for child in children.read_text().split():
-            found += _family(int(child))
-    return found
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    def guests(self, session: str, state: str = "") -> list[str]:
+        """References of all VMs that are neither templates nor control domains nor snapshots, in that power state."""
+        records = self.client().VM.get_all_records(session)["Value"]
+        return [
+            ref
+            for ref, vm in records.items()
+            if not (vm["is_a_template"] or vm["is_control_domain"] or vm["is_a_snapshot"])
+            and state in ("", vm["power_state"])
+        ]
 
 
 @contextlib.contextmanager
-def xapi_async(*flags: str, cores: Sequence[int] = (), database: Path | None = None) -> Iterator[Running]:
-    """Our server over a database of its own, or over one that is kept."""
+def xapi_async(
+    *flags: str, settings: str = "", cores: Sequence[int] = (), database: Path | None = None
+) -> Iterator[Running]:
+    """Our server over a database of its own, or over one that is kept. settings: the text of a file of settings."""
     with tempfile.TemporaryDirectory(prefix="xapi-bench-") as folder:
         ready = Path(folder) / "ready.json"
         command = [sys.executable, "-m", "xapi_async", "serve", "--listen", "127.0.0.1:0"]
         command += ["--database", str(database or Path(folder) / "state.db"), "--ready-file", str(ready)]
         command += ["--set", "server.log_level=error", *flags]
+        if settings:
+            file = Path(folder) / "settings.toml"
+            file.write_text(settings)
+            command += ["--config", str(file)]
         environment = {**os.environ, "XAPI_ROOT_PASSWORD": PASSWORD}
         start = time.perf_counter()
-        process = subprocess.Popen(command, env=environment, preexec_fn=_pin(cores or SERVER_CORES))
+        process = subprocess.Popen(command, env=environment, preexec_fn=settled(cores or SERVER_CORES))
         try:
             while not ready.exists():
                 if process.poll() is not None or time.perf_counter() - start > START_SECONDS:
@@ -101,12 +127,13 @@ def xapi_async(*flags: str, cores: Sequence[int] = (), database: Path | None = N
 
 
 @contextlib.contextmanager
-def peer(module: str, kind: str) -> Iterator[Running]:
-    """A peer of benchmarks/peers: a module that takes a kind and a port."""
+def peer(module: str, kind: str, *arguments: str) -> Iterator[Running]:
+    """A peer of benchmarks/peers: a module that takes a kind, a port, and what else it says."""
     port = _free_port()
     start = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", f"benchmarks.peers.{module}", kind, str(port)], preexec_fn=_pin(SERVER_CORES)
+        [sys.executable, "-m", f"benchmarks.peers.{module}", kind, str(port), *arguments],
+        preexec_fn=settled(SERVER_CORES),
     )
     try:
         while not _answers(port):
@@ -119,8 +146,15 @@ def peer(module: str, kind: str) -> Iterator[Running]:
         process.wait()
 
 
-def _pin(cores: Sequence[int]) -> Any:
-    return lambda: os.sched_setaffinity(0, cores)
+def settled(cores: Sequence[int]) -> Callable[[], None]:
+    """What a new process does first: run on these cores only, and have as many files open as it may."""
+
+    def settle() -> None:
+        os.sched_setaffinity(0, cores)
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    return settle
 
 
 def _port(url: str) -> int:

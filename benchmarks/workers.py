@@ -4,22 +4,22 @@ The load generator needs a core as well. On two cores two busy processes and a b
 each other's way, and the rate says little of what they would do with cores of their own. So the same
 processes are also measured crowded onto one core, where the generator has the other: what they
 answer there in a second of CPU time, each of them answers on a core of its own.
+
+Writes are all done by the first process. What bounds them once readers have cores of their own is what that
+one uses for each, so it is compared with what a single process uses.
 """
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 
-from benchmarks import calls
-from benchmarks.calls import xml
-from benchmarks.loadgen import Load
-from benchmarks.results import Row
-from benchmarks.servers import CORES, GENERATOR_CORES, SERVER_CORES, Running, xapi_async
-
-CONNECTIONS = 64
+from benchmarks.generator import Generator
+from benchmarks.requests import xml
+from benchmarks.results import Goal, Row, at_least
+from benchmarks.rounds import Rounds, Subject, in_turns, rate_row
+from benchmarks.servers import CORES, SERVER_CORES, Running, xapi_async
 
 Calls = Callable[[str, Sequence[str]], list[bytes]]
 """The requests of a load: from a session and the references of guests."""
@@ -43,31 +43,17 @@ def _mostly_reads(session: str, vms: Sequence[str]) -> list[bytes]:
     return [writes[n % len(vms)] if n % 20 == 0 else reads[n % len(vms)] for n in range(20 * len(vms) + 7)]
 
 
-LOADS: dict[str, Calls] = {
+LOADS: Mapping[str, Calls] = {
     "VM.get_name_label": _reads,
     "VM.get_record": _records,
-    "VM.set_name_label, durable": _writes,
     "19 reads to a write": _mostly_reads,
+    "VM.set_name_label": _writes,
 }
 
-
-@dataclass
-class _Found:
-    """One load on one server. rates: calls per second. costs: calls per CPU second, over all processes."""
-
-    rates: list[float] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)
-    shares: list[float] = field(default_factory=list)
-    p99: list[float] = field(default_factory=list)
-    errors: int = 0
-
-    @property
-    def rate(self) -> float:
-        return statistics.median(self.rates)
-
-    @property
-    def per_cpu_second(self) -> float:
-        return statistics.median(self.costs)
+GOALS: Mapping[str, float] = {"VM.get_name_label": 0.85, "VM.get_record": 0.85, "VM.set_name_label": 1.0}
+"""By load: how much of its work one of several processes is to do for the CPU time of a single one; for writes
+the one that writes.
+"""
 
 
 @dataclass(frozen=True)
@@ -82,66 +68,44 @@ class _Setup:
 ONE = _Setup("1 process", 1, tuple(SERVER_CORES))
 
 
-def measure(seconds: float, rounds: int, processes: int = 2) -> Iterator[Row]:
-    """Rows for each load. seconds: of one round of one load. processes: to compare with one."""
-    setups = (
-        ONE,
-        _Setup(f"{processes} processes on one core", processes, tuple(SERVER_CORES)),
-        _Setup(f"{processes} processes on all cores", processes, tuple(CORES)),
-    )
-    found: dict[tuple[str, _Setup], _Found] = {}
+def measure(processes: int, seconds: float, rounds: int) -> Iterator[Row]:
+    """Rows for each load. processes: to compare with one. seconds: of one round of one load."""
+    crowded = _Setup(f"{processes} on one core", processes, tuple(SERVER_CORES))
+    setups = (ONE, crowded, _Setup(f"{processes} on all cores", processes, tuple(CORES)))
     with ExitStack() as stack:
-        pool = calls.Pool()
-        stack.callback(pool.close)
-        runs: list[tuple[_Setup, Running, dict[str, list[bytes]]]] = []
+        generator = stack.enter_context(Generator())
+        subjects: dict[str, Subject] = {}
+        servers = [(setup, stack.enter_context(_server(setup))) for setup in setups]
+        for load, requests in LOADS.items():
+            for setup, server in servers:
+                session = server.session()
+                subjects[f"{load}, {setup.name}"] = Subject(server, requests(session, server.guests(session)))
+        found = in_turns(generator, subjects, seconds, rounds)
+    for load in LOADS:
+        one = found[f"{load}, {ONE.name}"]
         for setup in setups:
-            flags = ("--vms", "100", "--workers", str(setup.processes))
-            server = stack.enter_context(xapi_async(*flags, cores=setup.cores))
-            session = server.session()
-            vms = calls._guests(server, session)
-            runs.append((setup, server, {name: requests(session, vms) for name, requests in LOADS.items()}))
-        for _ in range(rounds):
-            # In turn, so that noise on the machine falls on all alike.
-            for name in LOADS:
-                for setup, server, requests in runs:
-                    _run(pool, server, requests[name], seconds, found.setdefault((name, setup), _Found()))
-    for name in LOADS:
-        for setup in setups:
-            yield _row(name, setup, found[name, setup], found[name, ONE])
+            this = found[f"{load}, {setup.name}"]
+            row = rate_row(f"{load}, {setup.name}", this, ONE.name, one)
+            row.note = f"{row.note}; cores used: {_shares(this)}"
+            yield row
+        yield _by_cpu(load, processes, found[f"{load}, {crowded.name}"], one)
 
 
-def _run(pool: calls.Pool, server: Running, requests: list[bytes], seconds: float, found: _Found) -> None:
-    before = server.cpu_by_process()
-    load = Load(server.port, requests, connections=CONNECTIONS, seconds=seconds, warmup_seconds=0.1)
-    measured = pool.run(load)
-    # The warm-up is in the CPU time as well: it counts as so many more calls.
-    share = seconds / (seconds + load.warmup_seconds)
-    used = [after - start for start, after in zip(before, server.cpu_by_process(), strict=True)]
-    found.rates.append(measured.rate)
-    found.costs.append(measured.calls / (sum(used) * share))
-    found.shares = [cpu / (seconds + load.warmup_seconds) for cpu in used]
-    found.p99.append(measured.percentile(0.99))
-    found.errors += measured.errors
+def _server(setup: _Setup) -> AbstractContextManager[Running]:
+    return xapi_async("--vms", "100", "--workers", str(setup.processes), cores=setup.cores)
 
 
-def _row(name: str, setup: _Setup, this: _Found, one: _Found) -> Row:
-    shares = ", ".join(f"{share:.0%}" for share in this.shares)
-    note = f"cores used: {shares}; p99 {statistics.median(this.p99) * 1000:.1f} ms"
-    note += f"; {this.per_cpu_second:,.0f} calls per CPU second, {this.per_cpu_second / one.per_cpu_second:.2f} of one"
-    note += f"; {this.errors} ERRORS" if this.errors else ""
-    is_crowded_read = LOADS[name] in (_reads, _records) and setup.processes > 1 and setup.cores == tuple(SERVER_CORES)
-    ratio = this.per_cpu_second / one.per_cpu_second if is_crowded_read else this.rate / one.rate
-    goal, met = ("0.85 by CPU time", ratio >= 0.85) if is_crowded_read else ("", None)
-    return Row(f"{name}, {setup.name}", this.rate, "calls/s", ratio, ONE.name, goal, met, note)
+def _by_cpu(load: str, processes: int, this: Rounds, one: Rounds) -> Row:
+    """What is done for a second of CPU time: of all processes; of the one that writes where the load only writes."""
+    if LOADS[load] is _writes:
+        name, cost = f"{load}, the writer of {processes}", this.process_cpu(0)
+    else:
+        name, cost = f"{load}, each of {processes}", this.cpu
+    ratio = one.cpu / max(1e-9, cost)
+    goal = at_least(ratio, GOALS[load]) if load in GOALS else Goal()
+    return Row(name, 1 / max(1e-9, cost), "/ CPU s", ratio, ONE.name, goal, f"{cost * 1e6:.1f} µs of CPU a call")
 
 
-def main() -> None:
-    """Measure and print."""
-    from benchmarks import results
-
-    print(f"{results.machine()['cpu']}, {len(CORES)} cores; the generator on {len(GENERATOR_CORES)} of them")
-    print(results.table(measure(seconds=1.5, rounds=5)))
-
-
-if __name__ == "__main__":
-    main()
+def _shares(found: Rounds) -> str:
+    last = found.found[-1]
+    return ", ".join(f"{process.total / last.elapsed:.0%}" for process in last.server)

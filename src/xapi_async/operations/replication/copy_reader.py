@@ -104,7 +104,7 @@ def _whole(data: bytes | bytearray, number: int, nonce: int) -> Sequence[_Record
     found: list[_Record] = []
     place = 0
     while (head := read_head(data, place)) is not None:
-        packed = data[place + RECORD_HEAD : place + RECORD_HEAD + head.packed]
+        packed = bytes(data[place + RECORD_HEAD : place + RECORD_HEAD + head.packed])
         if len(packed) < head.packed or not is_whole(head, packed, number, nonce):
             break
         found.append((head, packed))
