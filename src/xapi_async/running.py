@@ -130,6 +130,7 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
+    gc.enable()
 
 
 class _Deadline:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
+from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import Entity, declared_class
 from xapi_async.objects.errors import DatabaseError, explained
 from xapi_async.objects.replay import replay
@@ -33,10 +34,14 @@ class Recovered:
     size: int
 
     def fill(self, store: Store) -> None:
-        """Put the objects into a store that has none."""
+        """Hand the objects over to a store that has none."""
+        by_class: dict[type[ApiClass], list[Entity]] = {}
         for entity in self.entities:
-            store.restore(declared_class(entity), entity)
+            by_class.setdefault(declared_class(entity), []).append(entity)
+        for cls, entities in by_class.items():
+            store.restore_all(cls, entities)
         store.restore_relations()
+        self.entities.clear()  # those that are deleted later are not to stay on here
 
 
 def recover(path: Path, facts: Mapping[str, str | int]) -> Recovered:
