@@ -12,8 +12,9 @@ from xapi_async.objects.entity import EMPTY_MAP, Entity, Values, blank_entity
 from xapi_async.objects.relations import COMPUTED
 from xapi_async.objects.replay import Target
 
-_Reviver = Callable[[Any], Any]
-"""From a JSON value to the value as the server holds it."""
+_Reviver = Callable[[Any, Any], Any]
+"""From a JSON value, given twice, to the value as the server holds it. That is how ``dict.setdefault`` is called,
+which does it for most fields: it gives the equal value that was there before, if there is one."""
 
 
 class Reviving(Target):
@@ -26,7 +27,7 @@ class Reviving(Target):
     def __init__(self) -> None:
         self.entities: dict[str, Entity] = {}
         self._texts: dict[str, str] = {}
-        self._ints: dict[int, int] = {}
+        self._numbers: dict[int, int] = {}
         self._by_class = {
             name: (blank_entity(cls), self._revivers(cls)) for name, cls in BY_NAME.items() if cls.FACTS.persist
         }
@@ -56,79 +57,70 @@ class Reviving(Target):
         self.entities.pop(ref, None)
 
     def _write(self, entity: Entity, revivers: Mapping[str, _Reviver], fields: Values) -> None:
-        shared = self._texts.setdefault
         for name, value in fields.items():
             revive = revivers.get(name)
-            if revive is _text:  # most are
-                setattr(entity, name, shared(value, value))
-            elif revive is not None:
-                setattr(entity, name, revive(value))
+            if revive is not None:
+                setattr(entity, name, revive(value, value))
 
     def _revivers(self, cls: type[ApiClass]) -> dict[str, _Reviver]:
-        return {
+        revivers = {
             name: self._reviver(field.type)
             for name, field in cls.FIELDS.items()
             if field.persist and name not in COMPUTED[cls]
         }
+        if "location" not in revivers:  # disks are often found under their uuid; no other uuid is in a second place
+            revivers["uuid"] = _as_it_is
+        return revivers
 
     def _reviver(self, api_type: ApiType[Any]) -> _Reviver:
         if isinstance(api_type, Set):
-            return _set_reviver(self._part(api_type.item))
+            return _set_reviver(self._reviver(api_type.item))
         if isinstance(api_type, Map):
-            key = int if api_type.key is INT else self._shared_text
-            return _map_reviver(key, self._part(api_type.value))
+            return _map_reviver(
+                _number if api_type.key is INT else self._reviver(api_type.key), self._reviver(api_type.value)
+            )
         if api_type is FLOAT:
             return _float
         if api_type is BOOL:
             return _as_it_is
-        return self._shared_int if api_type is INT else _text
+        return self._numbers.setdefault if api_type is INT else self._texts.setdefault
 
-    def _part(self, api_type: ApiType[Any]) -> _Reviver:
-        found = self._reviver(api_type)
-        return self._shared_text if found is _text else found
 
-    def _shared_text(self, value: str) -> str:
-        return self._texts.setdefault(value, value)
+_as_it_is: _Reviver = dict[Any, Any]().get
+"""What is not shared: always the second, as there is nothing to be found in it."""
 
-    def _shared_int(self, value: int) -> int:
-        return self._ints.setdefault(value, value)
+
+def _number(key: str, _: str) -> int:
+    return int(key)
+
+
+def _float(value: Any, _: Any) -> float:
+    return float("nan") if value is None else float(value)  # JSON has no number for it
 
 
 def _set_reviver(item: _Reviver) -> _Reviver:
-    shared: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    shared: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # each field's own, so that 1, 1.0 and True stay what they are
 
-    def revive(values: list[Any]) -> tuple[Any, ...]:
-        found = tuple(map(item, values))
-        return shared.setdefault(found, found)
-
-    return revive
-
-
-def _map_reviver(key: _Reviver, value: _Reviver) -> _Reviver:
-    # By keys and values in order. Each field has its own, so that 1, 1.0 and True stay what they are.
-    shared: dict[tuple[Any, ...], Values] = {}
-
-    def revive(pairs: Values) -> Values:
-        if not pairs:
-            return EMPTY_MAP
-        parts = (*map(key, pairs), *map(value, pairs.values()))
-        found = shared.get(parts)
+    def revive(values: list[Any], _: Any) -> tuple[Any, ...]:
+        stored = tuple(values)
+        found = shared.get(stored)
         if found is None:
-            half = len(parts) // 2
-            found = shared[parts] = dict(zip(parts[:half], parts[half:], strict=True))
+            found = shared[stored] = tuple(map(item, stored, stored))
         return found
 
     return revive
 
 
-def _text(value: str) -> str:
-    """Marks what is a text."""
-    return value
+def _map_reviver(key: _Reviver, value: _Reviver) -> _Reviver:
+    shared: dict[tuple[Any, ...], Values] = {}
 
+    def revive(pairs: Values, _: Any) -> Values:
+        if not pairs:
+            return EMPTY_MAP
+        stored = (*pairs, *pairs.values())
+        found = shared.get(stored)
+        if found is None:
+            found = shared[stored] = {key(k, k): value(v, v) for k, v in pairs.items()}
+        return found
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _float(value: Any) -> float:
-    return float("nan") if value is None else float(value)  # JSON has no number for it
+    return revive
