@@ -18,7 +18,8 @@ _ISO_STEM = re.compile(r"[A-Za-z0-9.-]+")
 class NominalDisk:
     """A disk. data: bytes it holds of its own. parent: the location of the hidden disk it stands on.
 
-    reset_data: the bytes it had at its reset point; None where there is none.
+    reset_data: the bytes it had at its reset point; None where there is none. plugs: the hosts that use it, each
+    as often as it does.
     """
 
     state: DiskState
@@ -27,7 +28,7 @@ class NominalDisk:
     parent: str = ""
     log: Log | None = None
     reset_data: int | None = None
-    plugs: list[str] = field(default_factory=list)
+    plugs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
