@@ -193,8 +193,9 @@ def restore_metrics(store: Store, rng: random.Random, now: float) -> None:
 
 
 def _restore(store: Store, cls: type[ApiClass], refs: Iterable[str], rng: random.Random, time: str) -> None:
-    for ref in refs:
-        if ref != NULL_REF and store.find(cls, ref) is None:
-            entity = new_entity(cls, ref, {"uuid": random_uuid(rng), "last_updated": time})
-            entity.born = entity.modified = store.generation
-            store.restore(cls, entity)
+    known = store.table(cls)
+    missing = [ref for ref in dict.fromkeys(refs) if ref != NULL_REF and ref not in known]
+    entities = [new_entity(cls, ref, {"uuid": random_uuid(rng), "last_updated": time}) for ref in missing]
+    for entity in entities:
+        entity.born = entity.modified = store.generation
+    store.restore_all(cls, entities)
