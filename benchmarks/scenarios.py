@@ -111,20 +111,34 @@ def many_operations(vms: int, hosts: int, clones: int) -> Iterator[Row]:
         yield Row("xapi-async VM.clone, one after another", clones / (time.perf_counter() - start), "clones/s")
 
 
+VM_WITH_DEVICES = """
+[inventory.vm]
+disks = 3  # and a CD drive
+interfaces = 2
+"""
+
+
 def start_up_and_memory(hosts: int, vms: int) -> Iterator[Row]:
-    """A large pool: its memory, and the start of a server over it."""
+    """A large pool: the start of a server over it; and its memory, with VMs that have some devices."""
     shape = ("--set", "inventory.seed=1")
+    size = ("--hosts", str(hosts), "--vms", str(vms), *shape)
     with tempfile.TemporaryDirectory(prefix="xapi-bench-") as folder:
         database = Path(folder) / "large.db"
         with xapi_async("--hosts", str(hosts), "--vms", "0", *shape) as empty:
             base = empty.memory()
-        with xapi_async("--hosts", str(hosts), "--vms", str(vms), *shape, database=database) as server:
+        with xapi_async(*size, database=database) as server:
             yield Row(f"xapi-async first start with {vms} VMs", server.started, "s")
         with xapi_async(*shape, database=database) as server:
-            counts = server.client().event_from(server.session(), [], "", 0.0)["Value"]["valid_ref_counts"]
-            objects = sum(counts.values())
+            objects = sum(_counts(server).values())
             yield Row(f"xapi-async start with {objects} objects", server.started, "s", goal="below 2 s",
                       met=server.started < 2)  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="xapi-bench-") as folder:
+        database, settings = Path(folder) / "large.db", Path(folder) / "settings.toml"
+        settings.write_text(VM_WITH_DEVICES)
+        with xapi_async("--config", str(settings), *size, database=database):
+            pass  # what making the pool took is not to count
+        with xapi_async(*shape, database=database) as server:
+            counts = _counts(server)
             memory = server.memory()
             name = f"xapi-async memory, {vms} VMs on {hosts} hosts"
             yield Row(name, memory / MIB, "MiB", goal="below 400 MB", met=memory < 400e6)
@@ -133,6 +147,12 @@ def start_up_and_memory(hosts: int, vms: int) -> Iterator[Row]:
             note = f"{devices[0]:.0f} VBDs and {devices[1]:.0f} VIFs each"
             yield Row("xapi-async memory of a VM", each / KIB, "KiB", goal="at most 14 KiB", met=each <= 14 * KIB,
                       note=note)  # fmt: skip
+
+
+def _counts(server: Running) -> dict[str, int]:
+    """How many objects of each class there are."""
+    counts: dict[str, int] = server.client().event_from(server.session(), [], "", 0.0)["Value"]["valid_ref_counts"]
+    return counts
 
 
 def dashboards(presets: tuple[str, ...], seconds: float) -> Iterator[Row]:

@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    # Nearly all that a start makes stays: the server collects garbage from when it answers on.
+    # Nearly all that a start makes stays, so garbage is collected only from its end on.
     gc.disable()
     from xapi_async.running import run
 
