@@ -8,13 +8,14 @@ over; background work ends; the journal is flushed.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -130,6 +131,9 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
+    gc.enable()
+    with suppress(AttributeError):  # glibc has it: what only reading the database took goes back to the system
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Deadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 
 from xapi_async.commands.adding import Commands, add_command
 from xapi_async.commands.settings import add_settings, load_config
@@ -20,6 +21,8 @@ def add(commands: Commands) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    # Nearly all that a start makes stays, so garbage is collected only from its end on.
+    gc.disable()
     from xapi_async.running import run
 
     return run(lambda: load_config(args))

@@ -10,8 +10,18 @@ from xapi_async.datamodel.roles import POOL_OPERATOR
 from xapi_async.datamodel.types import STRING, VOID, ApiType, Map, Record, Ref, Set
 
 
-def messages(cls: type[ApiClass]) -> Iterator[Message]:
+def messages(cls: type[ApiClass]) -> tuple[Message, ...]:
     """Every message of the class: the declared ones, then the implicit ones, in the order of the reference."""
+    found = _KNOWN.get(cls)
+    if found is None:
+        found = _KNOWN[cls] = tuple(_messages(cls))
+    return found
+
+
+_KNOWN: dict[type[ApiClass], tuple[Message, ...]] = {}  # many ask, and a start is not to make them for each
+
+
+def _messages(cls: type[ApiClass]) -> Iterator[Message]:
     yield from cls.MESSAGES
     if cls.FACTS.in_database:
         yield from _listing_messages(cls)

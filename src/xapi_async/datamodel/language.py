@@ -196,10 +196,16 @@ class ClassFacts:
         return any(change == "removed" for change, _ in self.lifecycle)
 
 
-class ApiClass:
-    """Base of every class of the API. The docstring is the class's description."""
+class _Slotted(type):
+    """The kind of classes whose objects have no attributes but the slots they name, which saves memory in each."""
 
-    __slots__ = ()
+    @classmethod
+    def __prepare__(cls, name: str, bases: tuple[type, ...], /, **options: Any) -> dict[str, object]:
+        return {"__slots__": ()}
+
+
+class ApiClass(metaclass=_Slotted):
+    """Base of every class of the API. The docstring is the class's description."""
 
     ref: str  # what live objects have; declarations only say so
     FACTS: ClassVar[ClassFacts]

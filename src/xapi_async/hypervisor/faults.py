@@ -39,7 +39,7 @@ _MESSAGES = frozenset(
     f"{cls.FACTS.name}.{message.name}"
     for cls in CLASSES
     for message in derive.messages(cls)
-    if not message.removed and (message in cls.MESSAGES or message.name in ("create", "destroy"))
+    if not message.removed and (message.kind == "explicit" or message.name in ("create", "destroy"))
 )
 
 

@@ -33,7 +33,7 @@ LOG_LINES = 500
 """Lines of a hypervisor's log that are kept; older ones go."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Guest:
     """A domain and what is only known here. ended: its guest is over, the domain waits to be destroyed.
 

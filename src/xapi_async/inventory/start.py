@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.host_cpu import HostCpu
@@ -141,47 +143,59 @@ def _refresh_metrics(maker: Maker, host: Host, hardware: HostSettings | None) ->
 
 
 def _refresh_vms(maker: Maker) -> None:
-    """Halted VMs let go of their devices, and of running ones the volatile figures are entered again."""
-    for vm in maker.tx.all(VM):
+    """Halted VMs let go of their devices, and of control domains the volatile figures are entered again."""
+    view = maker.tx.view
+    for vm in view.all(VM):
         if vm.scheduled_to_be_resident_on != NULL_REF:
             maker.update(vm, scheduled_to_be_resident_on=NULL_REF)
         if vm.power_state == "Halted":
             devices: Iterable[VBD | VIF] = [
-                *(maker.tx.get(VBD, ref) for ref in vm.VBDs),
-                *(maker.tx.get(VIF, ref) for ref in vm.VIFs),
+                *(view.get(VBD, ref) for ref in vm.VBDs),
+                *(view.get(VIF, ref) for ref in vm.VIFs),
             ]
             for device in devices:
-                maker.update(device, currently_attached=False, reserved=False)
-        metrics = maker.tx.find(VMMetrics, vm.metrics)
+                if device.currently_attached or device.reserved:
+                    maker.update(device, currently_attached=False, reserved=False)
+        metrics = view.find(VMMetrics, vm.metrics) if vm.is_control_domain else None
         if metrics is not None:
-            _refresh_vm_metrics(maker, vm, metrics)
+            maker.update(metrics, **_figures(vm, maker.time))
 
 
-def _refresh_vm_metrics(maker: Maker, vm: VM, metrics: VMMetrics) -> None:
+def _figures(vm: VM, time: str) -> dict[str, Any]:
+    """What no database keeps of a VM's metrics."""
     if vm.power_state in _DEAD:
-        maker.update(metrics, VCPUs_utilisation=IDLE)
-        return
+        return {"VCPUs_utilisation": IDLE}
+    figures = {"memory_actual": vm.memory_target, "last_updated": time}
+    if vm.is_control_domain:
+        return {**figures, "VCPUs_utilisation": IDLE}
     hvm = bool(vm.HVM_boot_policy)
-    known = {} if vm.is_control_domain else {"hvm": hvm, "current_domain_type": "hvm" if hvm else "pv"}
-    utilisation = IDLE if vm.is_control_domain else dict.fromkeys(range(vm.VCPUs_at_startup), 0.0)
-    maker.update(
-        metrics, memory_actual=vm.memory_target, VCPUs_utilisation=utilisation, last_updated=maker.time, **known
-    )
+    kind = "hvm" if hvm else "pv"
+    return {**figures, "VCPUs_utilisation": _idle(vm.VCPUs_at_startup), "hvm": hvm, "current_domain_type": kind}
+
+
+@cache
+def _idle(cpus: int) -> dict[int, float]:
+    return dict.fromkeys(range(cpus), 0.0)
 
 
 def restore_metrics(store: Store, rng: random.Random, now: float) -> None:
-    """Make the records again that no database keeps, under the references that devices still have.
+    """Enter the figures again that no database keeps: of guests, and under the references that devices still have.
 
     Only before the store is in use: nobody is told of it.
     """
     time = api_time(now)
+    known = store.table(VMMetrics)
+    for vm in store.all(VM):
+        if vm.metrics in known and not vm.is_control_domain:
+            store.renew(VMMetrics, vm.metrics, _figures(vm, time))
     _restore(store, VBDMetrics, (vbd.metrics for vbd in store.all(VBD)), rng, time)
     _restore(store, VIFMetrics, (vif.metrics for vif in store.all(VIF)), rng, time)
 
 
 def _restore(store: Store, cls: type[ApiClass], refs: Iterable[str], rng: random.Random, time: str) -> None:
-    for ref in refs:
-        if ref != NULL_REF and store.find(cls, ref) is None:
-            entity = new_entity(cls, ref, {"uuid": random_uuid(rng), "last_updated": time})
-            entity.born = entity.modified = store.generation
-            store.restore(cls, entity)
+    known = store.table(cls)
+    missing = [ref for ref in dict.fromkeys(refs) if ref != NULL_REF and ref not in known]
+    entities = [new_entity(cls, ref, {"uuid": random_uuid(rng), "last_updated": time}) for ref in missing]
+    for entity in entities:
+        entity.born = entity.modified = store.generation
+    store.restore_all(cls, entities)

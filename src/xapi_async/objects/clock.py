@@ -60,4 +60,7 @@ def api_time(seconds: float) -> str:
 
 def from_api_time(text: str) -> float:
     """The seconds since 1970 of a date as the API writes it. Raises ValueError for other texts."""
-    return datetime.strptime(text, "%Y%m%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    # Many times as fast as strptime, which a start over a large pool would notice; but it knows other forms as well.
+    if len(text) != 18 or not text[:8].isdecimal() or text[8::3] != "T::Z":
+        raise ValueError(f"{text!r} is no date as the API writes it")
+    return datetime.fromisoformat(text).timestamp()

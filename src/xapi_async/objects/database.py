@@ -136,12 +136,13 @@ def check_backup(path: Path) -> int:
     Gives the number of objects. It blocks. The file is not changed. Raises DatabaseError.
     """
     recovered = inspect(path)
+    count = len(recovered.entities)
     store = Store(MemoryJournal(), recovered.generation)
     recovered.fill(store)
     wrong = check_integrity(store)
     if wrong:
         raise DatabaseError(f"{path}: the database is damaged ({wrong[0]}); put another backup in its place")
-    return len(recovered.entities)
+    return count
 
 
 def restore_backup(source: Path, path: Path) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, cast
 
 from xapi_async.datamodel.classes import CLASSES
@@ -11,6 +12,8 @@ from xapi_async.objects.entity import Entity
 
 INDEXED = frozenset({"uuid", "name_label"})
 """The fields that objects are found by."""
+
+_UUID, _REF = attrgetter("uuid"), attrgetter("ref")
 
 
 class Indices:
@@ -49,12 +52,14 @@ class Indices:
         found, ref = cast(Any, entity), entity.ref
         self._by_uuid[found.uuid] = ref
         if cls in self._by_name:
-            names = self._by_name[cls]
-            same = names.setdefault(found.name_label, ref)
-            if isinstance(same, dict):
-                same[ref] = None
-            elif same != ref:
-                names[found.name_label] = {same: None, ref: None}
+            self._add_name(cls, found.name_label, ref)
+
+    def add_all(self, cls: type[ApiClass], entities: Sequence[Entity]) -> None:
+        """Enter objects of a class, quickly."""
+        self._by_uuid.update(zip(map(_UUID, entities), map(_REF, entities), strict=True))
+        if cls in self._by_name:
+            for entity in entities:
+                self._add_name(cls, cast(Any, entity).name_label, entity.ref)
 
     def remove(self, cls: type[ApiClass], entity: Entity) -> None:
         """Take out an object, which must still be as it was entered."""
@@ -68,3 +73,11 @@ class Indices:
                 same.pop(ref, None)
             if same == ref or not same:
                 names.pop(found.name_label, None)
+
+    def _add_name(self, cls: type[ApiClass], name: str, ref: str) -> None:
+        names = self._by_name[cls]
+        same = names.setdefault(name, ref)
+        if isinstance(same, dict):
+            same[ref] = None
+        elif same != ref:
+            names[name] = {same: None, ref: None}

@@ -8,15 +8,17 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
+from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import Entity, declared_class
 from xapi_async.objects.errors import DatabaseError, explained
-from xapi_async.objects.replay import Objects, Reviver, replay
+from xapi_async.objects.replay import replay
+from xapi_async.objects.reviving import Reviving
 from xapi_async.objects.schema import open_read_only, read_meta, upgrade, write_meta
 from xapi_async.objects.store import RESERVE, Store
-from xapi_async.objects.stored_objects import read_object, stored_object
+from xapi_async.objects.stored_objects import read_objects
 
 FREEZE_FROM = 10_000
 """Objects from which those loaded are taken out of the reach of the garbage collector: they stay for long."""
@@ -32,10 +34,14 @@ class Recovered:
     size: int
 
     def fill(self, store: Store) -> None:
-        """Put the objects into a store that has none."""
+        """Hand the objects over to a store that has none."""
+        by_class: dict[type[ApiClass], list[Entity]] = {}
         for entity in self.entities:
-            store.restore(declared_class(entity), entity)
+            by_class.setdefault(declared_class(entity), []).append(entity)
+        for cls, entities in by_class.items():
+            store.restore_all(cls, entities)
         store.restore_relations()
+        self.entities.clear()  # those that are deleted later are not to stay on here
 
 
 def recover(path: Path, facts: Mapping[str, str | int]) -> Recovered:
@@ -96,7 +102,10 @@ def _read(connection: sqlite3.Connection) -> Recovered:
     with _collector_off():
         # Both tables as of one moment: a server may be writing.
         connection.execute("BEGIN")
-        size = 0
+        objects, size = Reviving(), 0
+        # One by one, so that what they are made from does not fill the memory.
+        for row in read_objects(connection):
+            objects.put(*row)
 
         def rows() -> Iterator[bytes]:
             nonlocal size
@@ -104,17 +113,11 @@ def _read(connection: sqlite3.Connection) -> Recovered:
                 size += len(row)
                 yield row
 
-        changed: Objects = {}
-        replayed = replay(rows(), changed, partial(stored_object, connection))
+        replayed = replay(rows(), objects)
         reserved = int(str(read_meta(connection, "generation") or 0))
-        reviver = Reviver()
-        entities = [entity for found in changed.values() if found and (entity := reviver.entity(found))]
-        # One by one, so that what they are made from does not fill the memory.
-        unchanged = (row for row in connection.execute("SELECT * FROM objects") if row[0] not in changed)
-        entities.extend(entity for row in unchanged if (entity := reviver.entity(read_object(row))))
         connection.execute("COMMIT")
-        del reviver, changed
-        entities.sort(key=lambda entity: entity.modified)
+        entities = sorted(objects.entities.values(), key=attrgetter("modified"))
+        del objects
         newest = max(replayed.newest, entities[-1].modified if entities else 0)
         if len(entities) >= FREEZE_FROM:
             gc.freeze()

@@ -13,14 +13,13 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 
 from xapi_async.objects.errors import DatabaseError, explained
 from xapi_async.objects.journal import JournalEntry, encoded
-from xapi_async.objects.replay import Objects, replay
+from xapi_async.objects.replay import replay
 from xapi_async.objects.schema import open_read_only
 from xapi_async.objects.settings import StoreSettings
-from xapi_async.objects.stored_objects import object_row, stored_object
+from xapi_async.objects.stored_objects import Folding
 from xapi_async.objects.writer import Row, Writer
 
 ROW_BYTES = 100_000
@@ -117,19 +116,17 @@ class SqliteJournal:
 
 
 def _fold(connection: sqlite3.Connection) -> _Chunk | None:
-    objects: Objects = {}
-    stored = partial(stored_object, connection)
+    objects = Folding(connection)
     last = pieces = size = 0
     for number, row in connection.execute("SELECT number, pieces FROM journal ORDER BY number"):
-        pieces += replay((row,), objects, stored).pieces
+        pieces += replay((row,), objects).pieces
         size += len(row)
         last = number
         if len(objects) >= CHUNK_OBJECTS or size >= CHUNK_BYTES:
             break
     if not pieces:
         return None
-    written = [object_row(found) for found in objects.values() if found is not None]
-    return _Chunk(last, pieces, size, written, [(ref,) for ref, found in objects.items() if found is None])
+    return _Chunk(last, pieces, size, objects.written(), objects.deleted())
 
 
 def _rows(pieces: Sequence[bytes]) -> Iterator[bytes]:

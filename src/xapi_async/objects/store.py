@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
@@ -18,7 +19,7 @@ from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects import membership
-from xapi_async.objects.entity import Entity
+from xapi_async.objects.entity import Entity, Values
 from xapi_async.objects.finishing import finish
 from xapi_async.objects.histogram import JournalStats
 from xapi_async.objects.history import Change, Removal, Removals
@@ -420,6 +421,19 @@ class Store:
         self._tables[cls][entity.ref] = entity
         self._indices.add(cls, entity)
 
+    def restore_all(self, cls: type[ApiClass], entities: Sequence[Entity]) -> None:
+        """As :meth:`restore`, of all objects of a class."""
+        self._tables[cls].update((entity.ref, entity) for entity in entities)
+        self._indices.add_all(cls, entities)
+
+    def renew(self, cls: type[ApiClass], ref: str, values: Values) -> None:
+        """Enter what is not stored of an object that was restored, which counts as changed now; as :meth:`restore`."""
+        entity = self._tables[cls].pop(ref)
+        for name, value in values.items():
+            setattr(entity, name, value)
+        entity.modified = self.generation
+        self._tables[cls][ref] = entity
+
     def names_in_order(self) -> dict[type[ApiClass], dict[str, tuple[str, ...]]]:
         """Which objects share a name, in the order in which they are found by it; by class and name."""
         return self._indices.shared_names()
@@ -440,9 +454,12 @@ class Store:
         for cls, fields in COMPUTED.items():
             table = self._tables[cls]
             for field, end in fields.items():
+                others = self._tables[end.cls]
                 members: dict[str, list[str]] = {}
-                for other in self._tables[end.cls].values():
-                    members.setdefault(getattr(other, end.field), []).append(other.ref)
+                for other, ref in zip(others, map(attrgetter(end.field), others.values()), strict=True):
+                    if ref in members:
+                        members[ref].append(other)
+                    elif ref in table:
+                        members[ref] = [other]
                 for ref, refs in members.items():
-                    if ref in table:
-                        setattr(table[ref], field, tuple(refs))
+                    setattr(table[ref], field, tuple(refs))

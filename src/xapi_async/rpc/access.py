@@ -19,7 +19,6 @@ from xapi_async.operations.subject import DIRECTORY_TYPE
 from xapi_async.rpc import roles
 from xapi_async.rpc.authentication import enabling
 from xapi_async.rpc.authentication.external import Config, External
-from xapi_async.rpc.authentication.ldap import LdapDirectory
 from xapi_async.rpc.authentication.ldap_settings import LdapSettings, configured
 from xapi_async.rpc.expiry import Expiry
 from xapi_async.rpc.http_access import HttpAccess
@@ -74,6 +73,9 @@ async def open_access(
     """Put it together; also puts the role objects into the store, which must not be in use yet."""
 
     def active_directory(service_name: str, config: Config) -> Directory:
+        # Few servers have one, and the library takes its time.
+        from xapi_async.rpc.authentication.ldap import LdapDirectory
+
         return LdapDirectory(configured(ldap, service_name, config), clock)
 
     roles.install(store)

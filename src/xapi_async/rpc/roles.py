@@ -87,6 +87,7 @@ def _entity(name: str, label: str, description: str, subroles: Iterable[str]) ->
     return new_entity(Role, role_ref(name), values)
 
 
+@cache
 def _uuid(name: str) -> str:
     # Not for secrecy: only so that every server gives a name the same identifier.
     digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()

@@ -318,14 +318,16 @@ class NominalDriver:
         """Count a use of a disk."""
         if host not in self._sr(sr).hosts:
             raise BackendError(SR_UNAVAILABLE)
-        self._disk(sr, location).plugs.append(host)
+        disk = self._disk(sr, location)
+        disk.plugs = (*disk.plugs, host)
         return {"path": f"/dev/sm/backend/{sr}/{location}"}
 
     async def unplug(self, host: str, sr: str, location: str) -> None:
         """Count a use of a disk no more."""
         disk = self._srs[sr].disks.get(location) if sr in self._srs else None
         if disk is not None and host in disk.plugs:
-            disk.plugs.remove(host)
+            first = disk.plugs.index(host)
+            disk.plugs = disk.plugs[:first] + disk.plugs[first + 1 :]
 
     async def set_reset_point(self, sr: str, location: str, is_set: bool) -> None:
         """Remember how much the disk holds."""

@@ -24,7 +24,7 @@ class NominalDisk:
     """A disk. data: bytes it holds of its own. parent: the location of the hidden disk it stands on.
 
     reset_data: the bytes it had at its reset point; None where there is none. content: what it holds, where that
-    is kept.
+    is kept. plugs: the hosts that use it, each as often as it does.
     """
 
     state: DiskState
@@ -33,7 +33,7 @@ class NominalDisk:
     parent: str = ""
     log: Log | None = None
     reset_data: int | None = None
-    plugs: list[str] = field(default_factory=list)
+    plugs: tuple[str, ...] = ()
     content: KeptBytes | None = None
 
 

@@ -21,7 +21,8 @@ from xapi_async.objects.copy_format import (
 from xapi_async.objects.errors import DatabaseError
 from xapi_async.objects.journal import MemoryJournal
 from xapi_async.objects.recovery import Recovered
-from xapi_async.objects.replay import Objects, Reviver, replay
+from xapi_async.objects.replay import replay
+from xapi_async.objects.reviving import Reviving
 from xapi_async.objects.store import Store
 from xapi_async.storage.driver import Image
 
@@ -67,7 +68,7 @@ async def find_copy(image: Image) -> FoundCopy | None:
 async def read_copy(image: Image) -> Store:
     """A store with what the newest whole copy on a disk holds; only to be read. Raises DatabaseError and OSError."""
     for half, lead in await find_leads(image):
-        objects: Objects = {}
+        objects = Reviving()
         count = size = 0
         async for batch in _batches(image, half, lead):
             count += len(batch)
@@ -113,18 +114,16 @@ def _whole(data: bytes | bytearray, number: int, nonce: int) -> Sequence[_Record
     return found
 
 
-def _replay(batch: Sequence[_Record], objects: Objects) -> None:
+def _replay(batch: Sequence[_Record], objects: Reviving) -> None:
     try:
-        replay((unpacked(head, packed) for head, packed in batch), objects, lambda ref: None)
+        replay((unpacked(head, packed) for head, packed in batch), objects)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise DatabaseError(f"the copy holds something else than a database ({error})") from error
 
 
-def _store(objects: Objects, lead: Lead) -> Store:
+def _store(objects: Reviving, lead: Lead) -> Store:
     try:
-        reviver = Reviver()
-        entities = [entity for found in objects.values() if found and (entity := reviver.entity(found))]
-        entities.sort(key=lambda entity: entity.modified)
+        entities = sorted(objects.entities.values(), key=lambda entity: entity.modified)
         newest = max(lead.generation, entities[-1].modified if entities else 0)
         store = Store(MemoryJournal(), newest)
         Recovered(entities, newest, 0, 0).fill(store)

@@ -7,6 +7,7 @@ from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.hypervisor.driver import Device, Domain, DomainConfig
 from xapi_async.hypervisor.guests import GUEST_KEY
+from xapi_async.objects.entity import EMPTY_MAP
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.networking.switching import vif_device
 from xapi_async.operations.storage.plugging import vbd_device
@@ -19,6 +20,7 @@ SYSTEM_KEYS = ("base_template_name", "install-distro")
 def config_of(reader: Reader, vm: VM, host: Host) -> DomainConfig:
     """What the VM's domain on a host is made from."""
     hvm = will_boot_hvm(vm)
+    kind = vm.other_config.get(GUEST_KEY, "")
     return DomainConfig(
         vm=vm.uuid,
         host=host.uuid,
@@ -35,7 +37,7 @@ def config_of(reader: Reader, vm: VM, host: Host) -> DomainConfig:
         has_display=hvm or "disable_pv_vnc" not in vm.other_config,
         system=vm.reference_label or next((vm.other_config[key] for key in SYSTEM_KEYS if key in vm.other_config), ""),
         devices=tuple(devices_of(reader, vm)),
-        hints={GUEST_KEY: vm.other_config.get(GUEST_KEY, "")},
+        hints={GUEST_KEY: kind} if kind else EMPTY_MAP,
     )
 
 

@@ -39,8 +39,9 @@ async def recover(services: Services) -> None:
         await hypervisor.destroy(domain.config.vm)
     unfinished: list[str] = []
     async with store.transaction() as tx:
+        view = tx.view
         for ref in tx.refs(VM):
-            vm = tx.view.find(VM, ref)
+            vm = view.find(VM, ref)
             if vm is not None and not vm.is_control_domain and not vm.current_operations:
                 unfinished += _unfinished_image(services, vm)
                 _settle(tx, services, vm)
@@ -95,10 +96,10 @@ def _unknown(services: Services) -> list[Domain]:
 
 def _settle(tx: Transaction, services: Services, vm: VM) -> None:
     domain = services.hypervisor.domain(vm.uuid)
-    host = tx.find(Host, vm.resident_on)
-    if domain is None and is_live(vm) and host is not None and not is_host_live(tx, host):
-        return  # somebody has to say that the host is really dead
     if domain is None and is_live(vm):
+        host = tx.find(Host, vm.resident_on)
+        if host is not None and not is_host_live(tx, host):
+            return  # somebody has to say that the host is really dead
         states.force_reset(tx, vm.ref, "Halted")
     elif domain is not None:
         _take_over(tx, services, vm, domain)
@@ -109,7 +110,7 @@ def _settle(tx: Transaction, services: Services, vm: VM) -> None:
 
 
 def _take_over(tx: Transaction, services: Services, vm: VM, domain: Domain) -> None:
-    metrics = tx.find(VMMetrics, vm.metrics)
+    metrics = tx.view.find(VMMetrics, vm.metrics)
     if is_live(vm) and vm.domid == domain.domid and metrics is not None:
         # What a database does not keep, and a suspend that did not come to its end.
         config = domain.config
@@ -119,7 +120,9 @@ def _take_over(tx: Transaction, services: Services, vm: VM, domain: Domain) -> N
             "nested_virt": config.nested_virt,
             "memory_actual": services.hypervisor.memory(vm.uuid),
         }
-        tx.set(metrics, **kept)
+        changed = {name: value for name, value in kept.items() if getattr(metrics, name) != value}
+        if changed:
+            tx.set(metrics, **changed)
         if vm.suspend_VDI != NULL_REF or vm.scheduled_to_be_resident_on != NULL_REF:
             tx.set(vm, suspend_VDI=NULL_REF, scheduled_to_be_resident_on=NULL_REF)
         return
