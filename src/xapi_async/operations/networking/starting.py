@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 
 from xapi_async.datamodel.classes.pif import PIF
+from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
+from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Services
 from xapi_async.operations.networking.checks import is_bond_slave
-from xapi_async.operations.networking.links import bring_up
+from xapi_async.operations.networking.links import attach_network, bring_up
 from xapi_async.operations.networking.network import keep_internal_management_network
 from xapi_async.operations.networking.scanning import learn
+from xapi_async.operations.networking.visibility import vm_networks
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,23 @@ async def bring_up_networks(services: Services) -> None:
             await bring_up(services, ref)
         except ApiError as error:
             log.warning("PIF %s did not come up: %s", ref, error)
+    await _attach_for_guests(services)
+
+
+async def _attach_for_guests(services: Services) -> None:
+    """Bring up what the guests in the records use: a crash may have come before the host followed a change of them."""
+    store = services.store
+    used = {
+        (network, vm.resident_on): None
+        for vm in store.all(VM)
+        if vm.resident_on != NULL_REF and not vm.is_control_domain
+        for network in [network.ref for network in vm_networks(store, vm.ref)]
+    }
+    for network, host in used:
+        try:
+            await attach_network(services, network, host)
+        except ApiError as error:
+            log.warning("network %s did not come up for the guests on host %s: %s", network, host, error)
 
 
 def comes_up_at_start(reader: Reader, pif: PIF) -> bool:
