@@ -5,6 +5,7 @@ For those who start, stop and move VMs; nothing here is a message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from xapi_async.datamodel.classes.gpu_group import GPUGroup
@@ -26,6 +27,11 @@ from xapi_async.operations.devices.licensing import require_feature
 
 NEEDS_IOMMU = frozenset({"passthrough", "mxgpu"})
 """Implementations that hand a device, or a function of it, to the guest."""
+
+PCI_KEY = "pci"
+"""Where a VM's other_config lists the PCI devices it gets."""
+
+_ENTRY = re.compile(r"([0-9]+)/([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
 
 # Which hosts
 
@@ -107,7 +113,7 @@ def allocate_gpus(tx: Transaction, vm_ref: str, host: str) -> None:
             tx.set(pci, scheduled_to_be_attached_to=vm_ref)
         if functions:
             other_config["vgpu_pci"] = ",".join(f"{number}/{pci.pci_id}" for number, pci in enumerate(functions))
-        if kind.implementation == "passthrough" and _is_integrated(functions[0]):
+        if kind.implementation == "passthrough" and functions and _is_integrated(functions[0]):
             platform["igd_passthrough"] = "true"
     if other_config != vm.other_config:
         tx.set(vm, other_config=other_config)
@@ -141,6 +147,27 @@ def note_gpus_plugged(tx: Transaction, vm_ref: str) -> None:
         tx.set(vgpu, resident_on=card, scheduled_to_be_resident_on=NULL_REF, currently_attached=True)
     if tuple(attached) != vm.attached_PCIs:
         tx.set(vm, attached_PCIs=tuple(dict.fromkeys(attached)))
+
+
+def note_pcis_plugged(tx: Transaction, vm_ref: str) -> None:
+    """Show the devices of its host that a started VM names in ``other_config:pci`` as plugged in.
+
+    Entries that say nothing of a device there, or of one that another VM has, are passed over.
+    """
+    vm = tx.get(VM, vm_ref)
+    wanted = passed_through(vm.other_config.get(PCI_KEY, ""))
+    host = tx.find(Host, vm.resident_on) if wanted else None
+    own = {pci.pci_id: pci for pci in _pcis(tx, host.PCIs if host else ())}
+    free = [own[place].ref for place in wanted if place in own and set(own[place].attached_VMs) <= {vm_ref}]
+    attached = tuple(dict.fromkeys((*vm.attached_PCIs, *free)))
+    if attached != vm.attached_PCIs:
+        tx.set(vm, attached_PCIs=attached)
+
+
+def passed_through(text: str) -> list[str]:
+    """The places of devices in a list such as ``0/0000:04:00.0,1/0000:04:00.1``, in order of the numbers."""
+    entries = (_ENTRY.fullmatch(entry.strip()) for entry in text.split(","))
+    return [found[2] for found in sorted(filter(None, entries), key=lambda found: int(found[1]))]
 
 
 def note_usbs_plugged(tx: Transaction, vm: str) -> None:
