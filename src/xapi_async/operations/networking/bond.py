@@ -29,11 +29,11 @@ async def create(
 ) -> str:
     """Bond.create: the bond takes over the address, VLANs, tunnels and local VIFs of its members.
 
-    The records change at once; the interfaces follow one after the other. Raises what :func:`_require_possible`
+    The records change at once; the interfaces follow one after the other. Raises what :func:`require_possible`
     raises, or as PIF.plug does, once everything was tried.
     """
     async with ctx.store.transaction() as tx:
-        chosen = _require_possible(tx, network, members, MAC, mode, properties)
+        chosen = require_possible(tx, network, members, MAC, mode, properties)
         bond, steps = combine(tx, chosen, network, MAC, mode, properties)
     await _take(ctx, steps)
     return bond
@@ -52,19 +52,6 @@ async def destroy(ctx: Context, self: str) -> None:
             raise ApiError("HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE")
         steps = take_apart(tx, bond)
     await _take(ctx, steps)
-
-
-async def _take(ctx: Context, steps: Sequence[Step]) -> None:
-    """Take each step, also after one that failed, and tell how far it is; then raise the first error."""
-
-    async def take(number: int, step: Step) -> None:
-        try:
-            await step(ctx.services)
-        finally:
-            await ctx.task.progress(round(number * 0.2, 1))
-
-    await try_all(take(number, step) for number, step in enumerate(steps, 1))
-    await ctx.task.progress(1.0)
 
 
 async def set_mode(ctx: Context, self: str, value: str) -> None:
@@ -86,7 +73,7 @@ async def set_property(ctx: Context, self: str, name: str, value: str) -> None:
     await bring_up(ctx.services, master)
 
 
-def _require_possible(
+def require_possible(
     tx: Transaction, network: str, members: Sequence[str], MAC: str, mode: str, properties: Mapping[str, str]
 ) -> list[PIF]:
     """The members, each once, where the bond is possible.
@@ -115,6 +102,19 @@ def _require_possible(
     if sum(member.ip_configuration_mode != "None" for member in chosen) > 1:
         raise ApiError("PIF_BOND_MORE_THAN_ONE_IP")
     return chosen
+
+
+async def _take(ctx: Context, steps: Sequence[Step]) -> None:
+    """Take each step, also after one that failed, and tell how far it is; then raise the first error."""
+
+    async def take(number: int, step: Step) -> None:
+        try:
+            await step(ctx.services)
+        finally:
+            await ctx.task.progress(round(number * 0.2, 1))
+
+    await try_all(take(number, step) for number, step in enumerate(steps, 1))
+    await ctx.task.progress(1.0)
 
 
 def _require_fit(tx: Transaction, member: PIF) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
@@ -11,10 +12,12 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Services
 from xapi_async.operations.networking.checks import is_bond_slave
+from xapi_async.operations.networking.following_master import follow_master
 from xapi_async.operations.networking.links import attach_network, bring_up
 from xapi_async.operations.networking.network import keep_internal_management_network
 from xapi_async.operations.networking.scanning import learn
 from xapi_async.operations.networking.visibility import vm_networks
+from xapi_async.operations.vm.hosts import is_host_live
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +33,8 @@ async def bring_up_networks(services: Services) -> None:
             await bring_up(services, ref)
         except ApiError as error:
             log.warning("PIF %s did not come up: %s", ref, error)
+    for host in [host.ref for host in store.all(Host) if is_host_live(store, host)]:
+        await follow_master(services, host)
     await _attach_for_guests(services)
 
 
