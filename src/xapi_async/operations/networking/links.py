@@ -134,7 +134,7 @@ async def attach_network(services: Services, network: str, host: str, *, again: 
     local = local_pif(store, target, host)
     uuid = store.get(Host, host).uuid
     if not target.managed:
-        if local is None and not services.network.has_bridge(uuid, target.bridge):
+        if not services.network.has_bridge(uuid, target.bridge):
             raise ApiError("BRIDGE_NOT_AVAILABLE", target.bridge)
     elif local is None:
         try:

@@ -22,7 +22,7 @@ from xapi_async.operations.networking.checks import (
 )
 from xapi_async.operations.networking.links import plug
 from xapi_async.operations.networking.records import is_vlan, new_vlan, vlans_over
-from xapi_async.operations.networking.unplugging import unplug
+from xapi_async.operations.networking.unplugging import require_unpluggable, unplug
 from xapi_async.operations.vm.hosts import is_host_live
 
 HIGHEST_TAG = 4094
@@ -81,6 +81,7 @@ async def destroy(ctx: Context, self: str) -> None:
         tx.delete(tx.get(VLAN, self))
         gone = tx.find(PIF, untagged.ref) if untagged is not None else None
         if gone is not None:
+            require_unpluggable(tx, gone)  # while it went down somebody may have put it to use
             tx.delete(gone)
 
 
