@@ -149,6 +149,57 @@ async def test_moving(lab):
     assert lab.store.get(VIF, vif).network == broken
 
 
+async def test_moving_leaves_no_bridge_behind(lab):
+    former, latter = await lab.network(), await lab.network()
+    vm = await lab.vm("Running", 0)
+    vif, other = [await lab.create(VIF, VM=vm, network=former, device=device) for device in "01"]
+    for ref in (vif, other):
+        await lab.call("VIF.plug", ref)
+    uuid = lab.store.get(Host, lab.hosts[0]).uuid
+
+    def bridges():
+        used = (lab.store.get(Network, ref).bridge for ref in (former, latter))
+        return [lab.services.network.has_bridge(uuid, bridge) for bridge in used]
+
+    await lab.call("VIF.move", vif, latter)
+    assert bridges() == [True, True]
+    await lab.call("VIF.move", other, latter)
+    assert bridges() == [False, True]
+    await lab.call("VIF.move", other, latter)  # where it is: attached anew
+    assert bridges() == [False, True]
+
+
+async def test_moving_to_the_hosts_own_network_gives_an_address(lab):
+    internal = next(network for network in lab.store.all(Network) if network.bridge == "xenapi")
+    vm, halted = await lab.vm("Running", 0), await lab.vm()
+    vif = await lab.create(VIF, VM=vm, network=await lab.network(), device="0")
+    idle = await lab.create(VIF, VM=halted, network=await lab.network(), device="0")
+    await lab.call("VIF.plug", vif)
+    for ref in (vif, idle):
+        await lab.call("VIF.move", ref, internal.ref)
+    assert internal.assigned_ips == {vif: "169.254.0.2"}
+
+
+@pytest.mark.parametrize("state", ["Halted", "Suspended", "Running", "Paused"])
+async def test_moving_in_every_state(lab, state):
+    host = 0 if state in ("Running", "Paused") else None
+    vif = await lab.create(VIF, VM=await lab.vm(state, host), network=await lab.network(), device="0")
+    await lab.set(VIF, vif, currently_attached=state != "Halted", current_operations={"t": "attach"})
+    elsewhere = await lab.network()
+    await lab.call("VLAN.create", lab.pif(1, "eth1").ref, 5, elsewhere)
+    if host is None:  # not in use: only the field changes, wherever the network is
+        await lab.call("VIF.move", vif, elsewhere)
+        assert lab.store.get(VIF, vif).network == elsewhere
+    else:
+        refused = await lab.refused("VIF.move", vif, elsewhere)
+        assert refused == ["HOST_CANNOT_ATTACH_NETWORK", lab.hosts[0], elsewhere]
+        bonded = lab.pif(0, "eth1")
+        await lab.call("Bond.create", await lab.network(), (bonded.ref,), "", "balance-slb", {})
+        refused = await lab.refused("VIF.move", vif, bonded.network)
+        assert refused == ["HOST_CANNOT_ATTACH_NETWORK", lab.hosts[0], bonded.network]
+        await lab.call("VIF.move", vif, lab.pif(0, "eth0").network)
+
+
 async def test_where_a_network_is_seen(lab):
     one, other = lab.hosts
     internal = await lab.network()
