@@ -17,7 +17,7 @@ hosts = 2
 seed = 1
 
 [inventory.host]
-usb_devices = [{path = "1-1", serial = "one"}]
+usb_devices = [{path = "1-1", serial = "one", disk_size = 1073741824}]
 
 [[inventory.host.gpus]]
 vendor_id = "10de"
@@ -228,7 +228,9 @@ def test_a_usb_device(hardware: Hardware):
     pusb = next(p for p in api.host.get_PUSBs(hardware.slave))
     group = api.PUSB.get_USB_group(pusb)
     assert api.USB_group.get_name_label(group) == "Group of 0781 5581 USBs"
+    assert len(usb_disks(api)) == 2  # one in each host
     api.PUSB.set_passthrough_enabled(pusb, True)
+    assert usb_disks(api) == []
     vm = hardware.guest()
     vusb = api.VUSB.create(vm, group, {})
     assert api.VUSB.get_allowed_operations(vusb) == []
@@ -262,8 +264,13 @@ def test_a_usb_device(hardware: Hardware):
     api.VM.hard_shutdown(vm)
     assert (api.VUSB.get_currently_attached(vusb), api.VUSB.get_allowed_operations(vusb)) == (False, ["attach"])
     api.PUSB.set_passthrough_enabled(pusb, False)
+    assert len(usb_disks(api)) == 2
     assert refused(api.VUSB.get_record, vusb) == ["HANDLE_INVALID", "VUSB", vusb]
     assert "snapshot" in api.VM.get_allowed_operations(vm)
+
+
+def usb_disks(api: Any) -> list[str]:
+    return [ref for ref, record in api.VDI.get_all_records().items() if record["sm_config"].get("usb_path") == "1-1"]
 
 
 def test_consoles_by_kind_of_guest(hardware: Hardware):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.network.climbing import climb
+from tests.climbing import climb
 from xapi_async.datamodel.classes.bond import Bond
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.tunnel import Tunnel

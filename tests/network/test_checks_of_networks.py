@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.network.climbing import Climb, climb, switched
+from tests.climbing import Climb, climb
+from tests.network.conftest import switched
 from xapi_async.datamodel.classes.bond import Bond
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.network import Network

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.network.climbing import SENTENCE, Climb, bridged, climb, switched
-from tests.network.conftest import LICENSED
+from tests.climbing import SENTENCE, Climb, climb
+from tests.network.conftest import LICENSED, bridged, switched
 from xapi_async.datamodel.classes.bond import Bond
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pif import PIF

@@ -103,17 +103,17 @@ def allocate_gpus(tx: Transaction, vm_ref: str, host: str) -> None:
             if by_hand:
                 continue
         pgpu = _choose(tx, vgpu, host)
-        if pgpu is None and kind.implementation == "passthrough":
-            raise ApiError("VM_REQUIRES_GPU", vm_ref, vgpu.GPU_group)
         functions = _functions(tx, pgpu, kind) if pgpu is not None else None
         if pgpu is None or functions is None:
+            if kind.implementation == "passthrough":
+                raise ApiError("VM_REQUIRES_GPU", vm_ref, vgpu.GPU_group)
             raise ApiError("VM_REQUIRES_VGPU", vm_ref, vgpu.GPU_group, vgpu.type)
         tx.set(vgpu, scheduled_to_be_resident_on=pgpu.ref)
         for pci in functions:
             tx.set(pci, scheduled_to_be_attached_to=vm_ref)
         if functions:
             other_config["vgpu_pci"] = ",".join(f"{number}/{pci.pci_id}" for number, pci in enumerate(functions))
-        if kind.implementation == "passthrough" and functions and _is_integrated(functions[0]):
+        if kind.implementation == "passthrough" and _is_integrated(functions[0]):
             platform["igd_passthrough"] = "true"
     if other_config != vm.other_config:
         tx.set(vm, other_config=other_config)
@@ -228,8 +228,10 @@ def _choose(reader: Reader, vgpu: VGPU, host: str) -> PGPU | None:
 def _functions(reader: Reader, pgpu: PGPU, kind: VGPUType) -> list[PCI] | None:
     """The PCI functions that go to the guest, in order of address; None where none is free."""
     card = reader.find(PCI, pgpu.PCI)
-    if card is None or kind.implementation not in NEEDS_IOMMU:
+    if kind.implementation not in NEEDS_IOMMU:
         return []
+    if card is None:
+        return None
     if kind.implementation == "passthrough":
         return _in_order([card, *_pcis(reader, card.dependencies)])
     functions = _in_order(_pcis(reader, card.virtual_functions))

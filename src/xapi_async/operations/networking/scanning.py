@@ -11,12 +11,12 @@ from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pif_metrics import PIFMetrics
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NEVER, NULL_REF
+from xapi_async.inventory.networks import bridge_of
 from xapi_async.network.driver import Card, Link
 from xapi_async.network.mac import is_mac
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers, Services
-from xapi_async.operations.networking.bridges import bridge_for_card
 from xapi_async.operations.networking.checks import is_bond_slave, require_mac, require_protection_off
 from xapi_async.operations.networking.links import bring_down
 from xapi_async.operations.networking.management import management_bridge
@@ -203,7 +203,7 @@ def _require_forgettable(reader: Reader, pif: PIF) -> None:
 
 def _introduce(tx: Transaction, host: str, card: Card, managed_by: str, **values: Any) -> PIF:
     """Make the interface of a card, on the network that equal cards of all hosts share."""
-    bridge = bridge_for_card(card.device)
+    bridge = bridge_of(card.device)
     networks = [network for network in tx.all(Network) if network.bridge == bridge]
     if len(networks) == 1:
         network = networks[0]

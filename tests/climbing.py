@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.network.conftest import Lab
-from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.errors import ApiError
 
@@ -19,7 +17,7 @@ SENTENCE = object()
 class Climb:
     """A call with named arguments, tried again and again while what is wrong with it is put right."""
 
-    def __init__(self, lab: Lab, call: Callable[..., Awaitable[Any]], /, **arguments: Any) -> None:
+    def __init__(self, lab: Any, call: Callable[..., Awaitable[Any]], /, **arguments: Any) -> None:
         self.lab = lab
         self.call = call
         self.arguments = arguments
@@ -40,7 +38,8 @@ class Climb:
         await self.lab.set(cls, ref, **values)
 
     async def pool(self, **values: Any) -> None:
-        await self.lab.set(Pool, self.lab.pool.ref, **values)
+        pool = next(iter(self.lab.store.all(Pool)))
+        await self.lab.set(Pool, pool.ref, **values)
 
     async def delete(self, cls: Any, ref: str) -> None:
         async with self.lab.store.transaction() as tx:
@@ -50,18 +49,8 @@ class Climb:
         return await self.call(*self.arguments.values())
 
 
-def climb(lab: Lab, message: str, /, **arguments: Any) -> Climb:
+def climb(lab: Any, message: str, /, **arguments: Any) -> Climb:
     async def call(*values: Any) -> Any:
         return await lab.call(message, *values)
 
     return Climb(lab, call, **arguments)
-
-
-async def bridged(lab: Lab) -> None:
-    for host in lab.hosts:
-        await lab.set(Host, host, software_version={"network_backend": "bridge"})
-
-
-async def switched(lab: Lab) -> None:
-    for host in lab.hosts:
-        await lab.set(Host, host, software_version={"network_backend": "openvswitch"})
