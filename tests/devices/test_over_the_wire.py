@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 import XenAPI
 
 from tests.live import LiveServer, running
+
+NULL = "OpaqueRef:NULL"
 
 SETTINGS = """
 [inventory]
@@ -154,7 +157,7 @@ def test_a_share_of_a_card(hardware: Hardware):
         *refused(api.VM.start, third, False, False)[1:],
     ]
     api.VM.hard_shutdown(vm)
-    assert (api.VGPU.get_resident_on(vgpu), api.VGPU.get_currently_attached(vgpu)) == ("OpaqueRef:NULL", False)
+    assert (api.VGPU.get_resident_on(vgpu), api.VGPU.get_currently_attached(vgpu)) == (NULL, False)
     assert "snapshot" in api.VM.get_allowed_operations(vm)
 
 
@@ -205,7 +208,7 @@ def test_a_whole_card(hardware: Hardware):
     api.VM.hard_shutdown(vm)
     assert api.VM.get_attached_PCIs(vm) == []
     api.VM.start(third, False, False)
-    assert api.VGPU.get_resident_on(vgpu) == "OpaqueRef:NULL"
+    assert api.VGPU.get_resident_on(vgpu) == NULL
 
 
 def test_any_other_device(hardware: Hardware):
@@ -312,10 +315,27 @@ def test_devices_after_a_restart(hardware: Hardware, server: LiveServer):
     vm, vgpu = hardware.guest_with("FirePro", "shared")
     api.VM.start_on(vm, hardware.slave, False, False)
     card, function = api.VGPU.get_resident_on(vgpu), api.VM.get_attached_PCIs(vm)
-    server.kill()
+    server.stop()
+    flags = server.flags
+    server.flags = (*flags, "--set", "simulator.build_seconds=60")
     server.start()
     with server.session() as session:
         hardware.api = api = session.xenapi
+        cut_off, reserving = hardware.guest_with("HD Graphics", "passthrough")
+        api.Async.VM.start_on(cut_off, hardware.slave, False, False)
+        deadline = time.monotonic() + 20
+        while api.VGPU.get_scheduled_to_be_resident_on(reserving) == NULL and time.monotonic() < deadline:
+            time.sleep(0.02)
+        reserved = api.VGPU.get_scheduled_to_be_resident_on(reserving)
+        assert api.PGPU.get_remaining_capacity(reserved, hardware.types["passthrough"]) == "0"
+        server.kill()
+    server.flags = flags
+    server.start()
+    with server.session() as session:
+        hardware.api = api = session.xenapi
+        assert api.VGPU.get_scheduled_to_be_resident_on(reserving) == NULL
+        assert api.PGPU.get_remaining_capacity(reserved, hardware.types["passthrough"]) == "1"
+        assert api.VM.get_power_state(cut_off) == "Halted"
         assert (api.VGPU.get_resident_on(vgpu), api.VGPU.get_currently_attached(vgpu)) == (card, True)
         assert api.VM.get_attached_PCIs(vm) == function
         assert api.PGPU.get_remaining_capacity(card, hardware.types["shared"]) == "1"

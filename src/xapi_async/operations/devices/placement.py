@@ -130,6 +130,16 @@ def release_schedule(tx: Transaction, vm: str) -> None:
             tx.set(vgpu, scheduled_to_be_resident_on=NULL_REF)
 
 
+def drop_reservations(tx: Transaction) -> None:
+    """Give back every card and device that is reserved, as when no VM can be starting."""
+    for vgpu in tx.view.all(VGPU):
+        if vgpu.scheduled_to_be_resident_on != NULL_REF:
+            tx.set(tx.get(VGPU, vgpu.ref), scheduled_to_be_resident_on=NULL_REF)
+    for pci in tx.view.all(PCI):
+        if pci.scheduled_to_be_attached_to != NULL_REF:
+            tx.set(tx.get(PCI, pci.ref), scheduled_to_be_attached_to=NULL_REF)
+
+
 # What becomes of devices with their VM
 
 
