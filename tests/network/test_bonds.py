@@ -201,6 +201,29 @@ async def test_a_tunnel_over_a_vlan_of_a_member_moves_along(lab):
     assert (access.network, access.currently_attached) == (network, True)
 
 
+async def test_a_tunnel_that_is_up_has_its_transport_brought_up(lab):
+    eth0, network = lab.pif(0, "eth0"), await lab.network()
+    for _ in range(2):
+        await lab.call("tunnel.create", eth0.ref, await lab.network())
+    bond = await lab.call("Bond.create", network, (eth0.ref,), "", "active-backup", {})
+    await lab.call("host.management_disable")
+    await lab.call("PIF.unplug", lab.pif(0, "bond0").ref)  # which takes only the first tunnel down
+    up = [
+        lab.store.get(PIF, tunnel.access_PIF).network
+        for tunnel in lab.store.all(Tunnel)
+        if lab.store.get(PIF, tunnel.access_PIF).currently_attached
+    ]
+    assert len(up) == 1
+    await lab.call("Bond.destroy", bond)
+    attached = [
+        lab.store.get(PIF, tunnel.access_PIF).network
+        for tunnel in lab.store.all(Tunnel)
+        if lab.store.get(PIF, tunnel.access_PIF).currently_attached
+    ]
+    assert attached == up
+    assert eth0.currently_attached
+
+
 async def test_a_bond_without_members_is_only_taken_away(lab):
     master = await lab.put(PIF, host=lab.hosts[0], network=await lab.network(), device="bond0")
     bond = await lab.put(Bond, master=master)

@@ -189,5 +189,6 @@ async def test_pool_management_reconfigure(lab):
         await it.set(PIF, pif.ref, ip_configuration_mode="Static", IP=f"1.1.1.{len(pif.ref)}", netmask="255.0.0.0")
     await it.refused("CANNOT_PLUG_BOND_SLAVE", others.ref)
     await it.set(PIF, others.ref, bond_slave_of="OpaqueRef:NULL")
+    await it.set(PIF, mine.ref, managed=False, ip_configuration_mode="None")  # of which nothing is asked
     await it.done()
     assert (mine.management, others.management) == (True, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def new_bridge(api: Any) -> str:
 
 
 def test_what_was_made_outlives_a_restart_and_slaves_follow(tmp_path: Path):
-    with running(tmp_path, "--hosts", "2") as server:
+    with running(tmp_path, "--hosts", "2", "--set", "server.speed=100") as server:
         with server.session() as session:
             api = session.xenapi
             (master,) = (pool["master"] for pool in api.pool.get_all_records().values())
@@ -122,9 +123,7 @@ def test_what_was_made_outlives_a_restart_and_slaves_follow(tmp_path: Path):
         server.start()
         with server.session() as session:
             api = session.xenapi
-            deadline = time.monotonic() + 20
-            while len(api.network.get_PIFs(tagged)) < 2 and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until(lambda: len(api.network.get_PIFs(tagged)) == 2)
             after = records(api)
             for cls, known in before.items():
                 assert {ref: after[cls][ref] for ref in known} == known
@@ -134,6 +133,25 @@ def test_what_was_made_outlives_a_restart_and_slaves_follow(tmp_path: Path):
             (vlan,) = after["VLAN"].keys() - before["VLAN"].keys()
             untagged = after["PIF"][after["VLAN"][vlan]["untagged_PIF"]]
             assert (untagged["host"], untagged["network"], untagged["currently_attached"]) == (slave, tagged, False)
+
+            # The host boots: a tagged interface without an address is down until a guest needs it.
+            untagged_ref = after["VLAN"][vlan]["untagged_PIF"]
+            api.PIF.plug(untagged_ref)
+            api.host.disable(slave)
+            api.host.reboot(slave)
+            until(lambda: not api.PIF.get_currently_attached(untagged_ref))
+            until(lambda: api.host.get_enabled(slave))
+            down = {ref for ref in api.host.get_PIFs(slave) if not api.PIF.get_currently_attached(ref)}
+            assert down == {untagged_ref, *api.Bond.get_slaves(other)}
+            assert {ref: records(api)["PIF"][ref] for ref in before["PIF"]} == before["PIF"]
+            assert api.host.get_address(slave) == api.PIF.get_IP(api.host.get_management_interface(slave)) != ""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
 
 
 def records(api: Any) -> dict[str, dict[str, Any]]:

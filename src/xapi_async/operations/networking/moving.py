@@ -14,6 +14,7 @@ from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pbd import PBD
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.sr import SR
+from xapi_async.datamodel.classes.tunnel import Tunnel
 from xapi_async.datamodel.classes.vbd import VBD
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vif import VIF
@@ -146,6 +147,9 @@ async def _replace(services: Services, moved: Moved) -> None:
     new = services.store.find(PIF, moved.new)
     if new is None:
         return  # somebody took it away meanwhile
+    for tunnel in (services.store.get(Tunnel, ref) for ref in new.tunnel_access_PIF_of):
+        if not services.store.get(PIF, tunnel.transport_PIF).currently_attached:
+            await bring_up(services, tunnel.transport_PIF)
     await bring_up(services, moved.new)
     await switch_over_all(services, _active_vifs(services.store, new.network, moved.host))
 

@@ -10,11 +10,13 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
+from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
 from xapi_async.operations.networking.checks import is_bond_slave
 from xapi_async.operations.networking.following_master import follow_master
 from xapi_async.operations.networking.links import attach_network, bring_up
 from xapi_async.operations.networking.network import keep_internal_management_network
+from xapi_async.operations.networking.records import host_pifs, put
 from xapi_async.operations.networking.scanning import learn
 from xapi_async.operations.networking.visibility import vm_networks
 from xapi_async.operations.vm.hosts import is_host_live
@@ -52,6 +54,14 @@ async def _attach_for_guests(services: Services) -> None:
             await attach_network(services, network, host)
         except ApiError as error:
             log.warning("network %s did not come up for the guests on host %s: %s", network, host, error)
+
+
+def note_nothing_up(tx: Transaction, services: Services, host: Host) -> None:
+    """Show that nothing is up yet on a host that has just booted, but for what others manage."""
+    services.network.forget_bridges(host.uuid)
+    for pif in host_pifs(tx, host.ref):
+        if pif.managed:
+            put(tx, pif, currently_attached=False)
 
 
 def comes_up_at_start(reader: Reader, pif: PIF) -> bool:
