@@ -6,6 +6,7 @@ A crash in between leaves whole records behind; the interfaces come up as the se
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 from xapi_async.datamodel.classes.bond import Bond
 from xapi_async.datamodel.classes.pif import PIF
@@ -110,10 +111,9 @@ def _up(refs: Sequence[str], gone: Sequence[Moved] = ()) -> Step:
     """Bring interfaces up, after those that have gone went down."""
 
     async def step(services: Services) -> None:
-        for one in gone:
-            if one.down is not None:
-                await drop(services, one.old, one.host, one.down)
-        await try_all(bring_up(services, ref) for ref in refs if services.store.find(PIF, ref) is not None)
+        downs = (drop(services, one.old, one.host, one.down) for one in gone if one.down is not None)
+        ups = (bring_up(services, ref) for ref in refs if services.store.find(PIF, ref) is not None)
+        await try_all(chain(downs, ups))
 
     return step
 

@@ -15,6 +15,7 @@ from xapi_async.operations.context import Services
 from xapi_async.operations.networking.bond import require_possible
 from xapi_async.operations.networking.bonding import Step, combine, take_apart
 from xapi_async.operations.networking.checks import pifs, the_pool
+from xapi_async.operations.networking.moving import try_all
 from xapi_async.operations.networking.records import bond_of, bond_slaves, host_pifs, new_vlan, vlans_over
 from xapi_async.operations.networking.vlan import require_vlan_possible
 
@@ -47,8 +48,7 @@ async def _follow_bond(services: Services, ref: str, host: str) -> None:
         return
     async with services.store.transaction() as tx:
         steps = _copy_bond(tx, tx.get(Bond, ref), host)
-    for step in steps:
-        await step(services)
+    await try_all(step(services) for step in steps)
 
 
 def _is_alike(reader: Reader, bond: Bond, host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.networking.pvs_cache_disk import new_cache_disk
 from xapi_async.operations.networking.pvs_proxy import attached_proxies, host_of
+
+
+log = logging.getLogger(__name__)
 
 
 async def create(ctx: Context, args: Mapping[str, Any]) -> str:
@@ -44,6 +48,10 @@ async def destroy(ctx: Context, self: str) -> None:
         host = host_of(ctx.store, proxy)
         if host is not None and host.ref == cache.host:
             raise ApiError("PVS_CACHE_STORAGE_IS_IN_USE", self)
+    try:
+        await call(ctx, "SR.scan", cache.SR)  # a disk in memory may be long gone
+    except ApiError as error:
+        log.info("SR %s was not looked at again: %s", cache.SR, error)
     if ctx.store.find(VDI, cache.VDI) is not None:
         await call(ctx, "VDI.destroy", cache.VDI)
     async with ctx.store.transaction() as tx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from xapi_async.datamodel.classes.host import Host
@@ -20,6 +21,9 @@ from xapi_async.operations.networking.records import host_pifs, put
 from xapi_async.operations.networking.scanning import learn
 from xapi_async.operations.networking.visibility import vm_networks
 from xapi_async.operations.vm.hosts import is_host_live
+
+AT_ONCE = 1000
+"""VMs looked at before others get their turn."""
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +47,13 @@ async def bring_up_networks(services: Services) -> None:
 async def _attach_for_guests(services: Services) -> None:
     """Bring up what the guests in the records use: a crash may have come before the host followed a change of them."""
     store = services.store
-    used = {
-        (network, vm.resident_on): None
-        for vm in store.all(VM)
-        if vm.resident_on != NULL_REF and not vm.is_control_domain
-        for network in [network.ref for network in vm_networks(store, vm.ref)]
-    }
+    used: dict[tuple[str, str], None] = {}
+    for number, ref in enumerate([vm.ref for vm in store.all(VM) if vm.resident_on != NULL_REF]):
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
+        vm = store.find(VM, ref)
+        if vm is not None and vm.resident_on != NULL_REF and not vm.is_control_domain:
+            used.update({(network.ref, vm.resident_on): None for network in vm_networks(store, ref)})
     for network, host in used:
         try:
             await attach_network(services, network, host)
