@@ -16,7 +16,6 @@ from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.networking.pvs_cache_disk import new_cache_disk
 from xapi_async.operations.networking.pvs_proxy import attached_proxies, host_of
 
-
 log = logging.getLogger(__name__)
 
 
