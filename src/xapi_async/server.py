@@ -160,6 +160,8 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             programs=config.section(ProgramSettings),
             documents=database.documents,
         )
+        if is_new:
+            next(services.network.bridge_numbers)  # the internal management network had the first one
         if is_new and files is not None:
             await found_storage(services.store, services.storage, FILE_TYPES)
         adopt_storage(services.store, services.storage)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from xapi_async.datamodel.classes.bond import Bond
@@ -26,38 +24,12 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.collector import DELETERS, NEEDS, tidy_now
 from xapi_async.operations.devices import placement
 from xapi_async.operations.devices.console import delete_consoles, protocols_of, set_consoles
-from xapi_async.operations.devices.vusb import OPERATIONS, check, delete_vusbs, refresh_vusbs
+from xapi_async.operations.devices.vusb import delete_vusbs, refresh_vusbs
 from xapi_async.operations.orphans import collect
 
 
 def group_of(rack, number):
     return rack.store.get(PUSB, rack.usbs[number]).USB_group
-
-
-async def test_every_case_of_the_rules(rack):
-    blocking = ("clean_shutdown", "hard_shutdown", "suspend", "pause")
-    for state in ("Halted", "Paused", "Running", "Suspended"):
-        vm = await rack.vm(state)
-        ref = await rack.put(VUSB, VM=vm)
-        for attached, busy, vm_busy in itertools.product((False, True), (False, True), ("", "snapshot", *blocking)):
-            await rack.set(VM, vm, current_operations={"t": vm_busy} if vm_busy else {})
-            await rack.set(VUSB, ref, currently_attached=attached, current_operations={"t": "unplug"} if busy else {})
-            for operation in OPERATIONS:
-                error = check(rack.store, rack.store.get(VUSB, ref), operation)
-                expected = None
-                if busy:
-                    expected = ["OTHER_OPERATION_IN_PROGRESS", "VUSB", ref, "unplug"]
-                elif operation != "attach":
-                    if state != "Running":
-                        expected = ["VM_BAD_POWER_STATE", vm, "running", state.lower()]
-                    elif attached and operation == "plug":
-                        expected = ["DEVICE_ALREADY_ATTACHED", ref]
-                    elif not attached and operation == "unplug":
-                        expected = ["DEVICE_ALREADY_DETACHED", ref]
-                    elif vm_busy in blocking:
-                        expected = ["OPERATION_NOT_ALLOWED"]
-                got = error.description[: len(expected)] if error and expected else error
-                assert got == expected, (state, attached, busy, vm_busy, operation)
 
 
 async def test_giving_a_vm_a_device(rack):
@@ -110,16 +82,18 @@ async def test_a_paravirtual_guest_cannot_give_a_device_up(rack):
 
 
 async def test_destroying_a_group(rack):
-    group = group_of(rack, 0)
-    vusb = await rack.call("VUSB.create", await rack.vm(), group, {})
+    group, vm = group_of(rack, 0), await rack.vm()
+    vusb = await rack.call("VUSB.create", vm, group, {})
     await rack.set(VUSB, vusb, currently_attached=True)
     assert await rack.refused("USB_group.destroy", group) == ["USB_GROUP_CONTAINS_VUSB", vusb]
     await rack.set(VUSB, vusb, currently_attached=False)
     assert await rack.refused("USB_group.destroy", group) == ["USB_GROUP_CONTAINS_PUSB", rack.usbs[0]]
     async with rack.store.transaction() as tx:
         tx.delete(tx.get(PUSB, rack.usbs[0]))
+    assert "snapshot" not in rack.store.get(VM, vm).allowed_operations
     await rack.call("USB_group.destroy", group)
     assert rack.store.find(VUSB, vusb) is None
+    assert "snapshot" in rack.store.get(VM, vm).allowed_operations
 
 
 async def test_passing_a_device_through(rack):
@@ -141,7 +115,9 @@ async def test_passing_a_device_through(rack):
     assert (await rack.refused(message, pusb, False))[0] == "INTERNAL_ERROR"
     await rack.call("VUSB.destroy", second)
     await rack.set(SR, sr, type="other")
+    assert "snapshot" not in rack.store.get(VM, vm).allowed_operations
     await rack.call(message, pusb, False)
+    assert "snapshot" in rack.store.get(VM, vm).allowed_operations
     assert rack.store.find(VUSB, vusb) is None
     assert not rack.store.get(PUSB, pusb).passthrough_enabled
     await rack.call("PUSB.scan", rack.hosts[0])
@@ -193,10 +169,11 @@ async def test_orphans_are_collected(rack):
         (Console, await rack.put(Console, VM="gone")),
         (VUSB, await rack.put(VUSB, VM=vm, USB_group="gone")),
     ]
-    kept = await rack.put(VUSB, VM=vm, USB_group=await rack.put(USBGroup))
+    kept = await rack.put(VUSB, VM=await rack.vm(), USB_group=await rack.put(USBGroup))
     await collect(rack.services, NEEDS, DELETERS)
     assert all(rack.store.find(cls, ref) is None for cls, ref in orphans)
     assert rack.store.find(VUSB, kept) is not None
+    assert "snapshot" in rack.store.get(VM, vm).allowed_operations
 
 
 async def test_a_host_that_is_gone_takes_its_cards_and_interfaces_along(rack):

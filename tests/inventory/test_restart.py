@@ -13,13 +13,16 @@ from xapi_async.datamodel.classes.pci import PCI
 from xapi_async.datamodel.classes.pgpu import PGPU
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pool import Pool
+from xapi_async.datamodel.classes.pusb import PUSB
 from xapi_async.datamodel.classes.sr import SR
+from xapi_async.datamodel.classes.usb_group import USBGroup
 from xapi_async.datamodel.classes.vbd import VBD
 from xapi_async.datamodel.classes.vbd_metrics import VBDMetrics
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
+from xapi_async.datamodel.classes.vusb import VUSB
 from xapi_async.inventory.describe import describe
-from xapi_async.inventory.hardware import CpuSettings, GpuSettings, HostSettings
+from xapi_async.inventory.hardware import CpuSettings, GpuSettings, HostSettings, UsbSettings
 from xapi_async.inventory.start import refresh_pool, restore_metrics
 from xapi_async.objects.store import Store
 
@@ -126,3 +129,20 @@ async def test_what_no_database_keeps_is_made_again(build: Build) -> None:
     assert all(store.find(VBDMetrics, vbd.metrics) for vbd in store.all(VBD))
     metrics = store.get(VMMetrics, running.metrics)
     assert (metrics.memory_actual, metrics.hvm) == (running.memory_target, bool(running.HVM_boot_policy))
+
+
+async def test_usb_devices_that_are_gone(build: Build) -> None:
+    store = await build()
+    (host,) = store.all(Host)
+    both = HostSettings(usb_devices=(UsbSettings(path="1-1"), UsbSettings(path="1-2")))
+    await restart(store, hardware={host.uuid: both})
+    pusbs = {pusb.path: pusb for pusb in store.all(PUSB)}
+    async with store.transaction() as tx:
+        vusb = tx.create(VUSB, VM=host.control_domain, USB_group=pusbs["1-1"].USB_group, currently_attached=True).ref
+    await restart(store, LATER + 1, hardware={host.uuid: HostSettings(usb_devices=both.usb_devices[1:])})
+    assert list(store.all(PUSB)) == [pusbs["1-2"]]
+    assert [group.ref for group in store.all(USBGroup)] == [pusbs["1-2"].USB_group]
+    assert store.find(VUSB, vusb) is None
+    await restart(store, LATER + 2, hardware={host.uuid: HostSettings(usb_devices=(UsbSettings("1-2", serial="new"),))})
+    (other,) = store.all(PUSB)
+    assert (other.serial, other.ref != pusbs["1-2"].ref) == ("new", True)

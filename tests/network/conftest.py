@@ -99,6 +99,16 @@ class Lab:
         return vm
 
 
+async def bridged(lab: Lab) -> None:
+    for host in lab.hosts:
+        await lab.set(Host, host, software_version={"network_backend": "bridge"})
+
+
+async def switched(lab: Lab) -> None:
+    for host in lab.hosts:
+        await lab.set(Host, host, software_version={"network_backend": "openvswitch"})
+
+
 @pytest.fixture
 def settings() -> NetworkSettings:
     return NetworkSettings(

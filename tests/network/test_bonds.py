@@ -6,6 +6,7 @@ import pytest
 
 from xapi_async.datamodel.classes.bond import Bond
 from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.tunnel import Tunnel
@@ -135,6 +136,112 @@ async def test_management_on_a_vlan_of_a_member(lab):
     managing = lab.store.get(PIF, await lab.call("host.get_management_interface", lab.hosts[0]))
     assert (managing.device, managing.currently_attached) == ("eth1", True)
     assert lab.store.get(Host, lab.hosts[0]).address == "1.2.3.4"
+
+
+async def test_records_move_at_once_and_interfaces_after_them(lab):
+    eth0, eth1 = lab.pif(0, "eth0"), lab.pif(0, "eth1")
+    vlan_network, network = await lab.network(), await lab.network()
+    await lab.call("VLAN.create", eth1.ref, 5, vlan_network)
+    tunnel_network = await lab.network()
+    await lab.call("tunnel.create", eth0.ref, tunnel_network)
+    await lab.set(PIF, eth1.ref, disallow_unplug=True)
+    vif = await lab.create(VIF, VM=await lab.vm("Running", 0), network=eth1.network, device="0")
+    address = eth0.IP
+
+    def moved_to(network):
+        """What the interface on the network has taken over."""
+        pif = next(pif for pif in lab.store.all(PIF) if (pif.network, pif.host) == (network, lab.hosts[0]))
+        tags = [lab.store.get(VLAN, vlan).tag for vlan in pif.VLAN_slave_of]
+        tunnels = [lab.store.get(PIF, lab.store.get(Tunnel, t).access_PIF) for t in pif.tunnel_transport_PIF_of]
+        networks = [access.network for access in tunnels]
+        return pif.management, pif.IP, tags, networks, pif.disallow_unplug, lab.store.get(VIF, vif).network
+
+    everything = (True, address, [5], [tunnel_network], True, network)
+    seen = []
+    stop = lab.store.listen(lambda changes: seen.append(moved_to(network)))
+    bond = await lab.call("Bond.create", network, (eth0.ref, eth1.ref), "", "active-backup", {})
+    stop()
+    assert len(seen) > 1
+    assert set(map(str, seen)) == {str(everything)}
+    back = []
+    stop = lab.store.listen(lambda changes: back.append(moved_to(eth0.network)))
+    await lab.call("Bond.destroy", bond)
+    stop()
+    assert len(back) > 1
+    assert set(map(str, back)) == {str((*everything[:-1], eth0.network))}
+
+
+async def test_what_fails_to_come_up_keeps_nothing_else_from_moving(lab):
+    eth1, eth2 = lab.pif(0, "eth1"), lab.pif(0, "eth2")
+    broken, fine = await lab.network(), await lab.network()
+    await lab.call("VLAN.create", eth1.ref, 5, broken)
+    await lab.call("VLAN.create", eth1.ref, 6, fine)
+    await lab.set(Network, broken, bridge="broken")
+    refused = await lab.refused("Bond.create", await lab.network(), (eth1.ref, eth2.ref), "", "active-backup", {})
+    failed, works = lab.pif(0, "bond0", 5), lab.pif(0, "bond0", 6)
+    assert refused[:2] == ["PIF_CONFIGURATION_ERROR", failed.ref]
+    assert (failed.currently_attached, works.currently_attached) == (False, True)
+    assert lab.ctx.task.reached == [0.2, 0.4, 0.6, 0.8]
+    (bond,) = lab.store.all(Bond)
+    await lab.call("Bond.destroy", bond.ref)
+    assert (lab.pif(0, "eth1", 5).currently_attached, lab.pif(0, "eth1", 6).currently_attached) == (False, True)
+
+
+async def test_a_tunnel_over_a_vlan_of_a_member_moves_along(lab):
+    eth1 = lab.pif(0, "eth1")
+    network = await lab.network()
+    await lab.call("VLAN.create", eth1.ref, 5, await lab.network())
+    untagged = lab.pif(0, "eth1", 5).ref
+    await lab.call("PIF.reconfigure_ip", untagged, "Static", "1.2.3.4", "255.0.0.0", "", "")
+    await lab.call("tunnel.create", untagged, network)
+    await lab.call("Bond.create", await lab.network(), (eth1.ref,), "", "active-backup", {})
+    (tunnel,) = lab.store.all(Tunnel)
+    assert tunnel.transport_PIF == lab.pif(0, "bond0", 5).ref
+    access = lab.store.get(PIF, tunnel.access_PIF)
+    assert (access.network, access.currently_attached) == (network, True)
+
+
+async def test_a_tunnel_that_is_up_has_its_transport_brought_up(lab):
+    eth0, network = lab.pif(0, "eth0"), await lab.network()
+    for _ in range(2):
+        await lab.call("tunnel.create", eth0.ref, await lab.network())
+    bond = await lab.call("Bond.create", network, (eth0.ref,), "", "active-backup", {})
+    await lab.call("host.management_disable")
+    await lab.call("PIF.unplug", lab.pif(0, "bond0").ref)  # which takes only the first tunnel down
+    up = [
+        lab.store.get(PIF, tunnel.access_PIF).network
+        for tunnel in lab.store.all(Tunnel)
+        if lab.store.get(PIF, tunnel.access_PIF).currently_attached
+    ]
+    assert len(up) == 1
+    await lab.call("Bond.destroy", bond)
+    attached = [
+        lab.store.get(PIF, tunnel.access_PIF).network
+        for tunnel in lab.store.all(Tunnel)
+        if lab.store.get(PIF, tunnel.access_PIF).currently_attached
+    ]
+    assert attached == up
+    assert eth0.currently_attached
+
+
+async def test_a_bond_without_members_is_only_taken_away(lab):
+    master = await lab.put(PIF, host=lab.hosts[0], network=await lab.network(), device="bond0")
+    bond = await lab.put(Bond, master=master)
+    await lab.call("Bond.destroy", bond)
+    assert lab.store.find(Bond, bond) is None
+    assert lab.store.find(PIF, master) is None
+
+
+async def test_bridges_of_a_vlan_come_and_go_with_it(lab):
+    eth1, uuid = lab.pif(0, "eth1"), lab.store.get(Host, lab.hosts[0]).uuid
+    below = lab.store.get(Network, eth1.network).bridge
+    await lab.call("PIF.unplug", eth1.ref)
+    assert not lab.services.network.has_bridge(uuid, below)
+    vlan = await lab.call("VLAN.create", eth1.ref, 5, await lab.network())
+    assert lab.services.network.has_bridge(uuid, below)
+    assert not eth1.currently_attached
+    await lab.call("VLAN.destroy", vlan)
+    assert not lab.services.network.has_bridge(uuid, below)
 
 
 LACP_DEFAULTS = {"hashing_algorithm": "tcpudp_ports", "lacp-time": "slow", "lacp-fallback-ab": "true"}

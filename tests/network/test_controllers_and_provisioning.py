@@ -11,6 +11,7 @@ from xapi_async.datamodel.classes.pvs_proxy import PVSProxy
 from xapi_async.datamodel.classes.pvs_server import PVSServer
 from xapi_async.datamodel.classes.pvs_site import PVSSite
 from xapi_async.datamodel.classes.sdn_controller import SDNController
+from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
@@ -93,7 +94,8 @@ async def test_a_proxy_follows_its_vif(lab):
     assert (proxy.currently_attached, proxy.status) == (False, "stopped")  # nothing to stream from
     await lab.call("VIF.unplug", vif)
     await lab.call("PVS_server.introduce", ("1.1.1.1",), 1, 2, site)
-    cache = await lab.put(PVSCacheStorage, site=site, host=lab.hosts[0])
+    disk = await lab.put(VDI)
+    cache = await lab.put(PVSCacheStorage, site=site, host=lab.hosts[0], VDI=disk)
     await lab.call("VIF.plug", vif)
     assert (proxy.currently_attached, proxy.status) == (True, "initialised")
     await look_at_links(lab.services)
@@ -109,6 +111,8 @@ async def test_a_proxy_follows_its_vif(lab):
         mark_detached(tx, vm)
     assert (proxy.currently_attached, proxy.status) == (False, "stopped")
     await lab.call("PVS_site.set_PVS_uuid", site, "x")
+    async with lab.store.transaction() as tx:
+        tx.delete(tx.get(VDI, disk))
     await lab.call("PVS_cache_storage.destroy", cache)
 
 

@@ -8,8 +8,8 @@ from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vif_metrics import VIFMetrics
+from xapi_async.inventory.networks import INTERNAL_NETWORK
 from xapi_async.network.mac import generated_mac, is_mac
-from xapi_async.operations.networking.network import INTERNAL_MANAGEMENT_NETWORK
 
 
 async def test_a_fresh_pool_has_a_network_per_card_and_the_internal_one(lab):
@@ -18,7 +18,7 @@ async def test_a_fresh_pool_has_a_network_per_card_and_the_internal_one(lab):
     assert found["xenbr1"].name_label == "Pool-wide network associated with eth1"
     assert len(found["xenbr1"].PIFs) == 2
     internal = found["xenapi"]
-    for field, value in INTERNAL_MANAGEMENT_NETWORK.items():
+    for field, value in INTERNAL_NETWORK.items():
         assert getattr(internal, field) == value
 
 

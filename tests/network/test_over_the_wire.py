@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import XenAPI
 
-from tests.live import LiveServer
+from tests.live import LiveServer, running
 
 
 def refused(call, *args):
@@ -78,6 +83,8 @@ def test_addresses_and_networks_outlive_a_restart(fresh_server: LiveServer):
         api.PIF.reconfigure_ip(pif, "DHCP", "", "", "", "")
         before = api.PIF.get_record(pif)
         assert before["IP"] == api.host.get_address(host)
+        # The network of the hosts themselves took the first number, and is called otherwise now.
+        assert [new_bridge(api) for _ in range(2)] == ["xapi1", "xapi2"]
         bridges = sorted(api.network.get_bridge(network) for network in api.network.get_all())
         assert "xenapi" in bridges
     fresh_server.kill()
@@ -87,3 +94,74 @@ def test_addresses_and_networks_outlive_a_restart(fresh_server: LiveServer):
         after = api.PIF.get_record(pif)
         assert {**after, "metrics": ""} == {**before, "metrics": ""}
         assert sorted(api.network.get_bridge(network) for network in api.network.get_all()) == bridges
+        assert [new_bridge(api) for _ in range(2)] == ["xapi0", "xapi3"]
+
+
+def new_bridge(api: Any) -> str:
+    """The bridge of a new network for which none was asked for."""
+    return api.network.get_bridge(api.network.create({"name_label": "", "name_description": "", "other_config": {}}))
+
+
+def test_what_was_made_outlives_a_restart_and_slaves_follow(tmp_path: Path):
+    with running(tmp_path, "--hosts", "2", "--set", "server.speed=100") as server:
+        with server.session() as session:
+            api = session.xenapi
+            (master,) = (pool["master"] for pool in api.pool.get_all_records().values())
+            (slave,) = (host for host in api.host.get_all() if host != master)
+            eth1 = next(pif for pif in api.host.get_PIFs(master) if api.PIF.get_device(pif) == "eth1")
+            bonded, tagged, tunnelled = (
+                api.network.create({"name_label": name, "name_description": "", "other_config": {}})
+                for name in ("bonded", "tagged", "tunnelled")
+            )
+            bond = api.Bond.create(bonded, [eth1], "", "lacp", {"lacp-time": "fast"})
+            own = api.Bond.get_master(bond)
+            api.VLAN.create(own, "17", tagged)
+            api.PIF.reconfigure_ip(own, "Static", "10.20.0.1", "255.255.0.0", "", "")
+            api.tunnel.create(own, tunnelled)
+            before = records(api)
+        server.kill()
+        server.start()
+        with server.session() as session:
+            api = session.xenapi
+            until(lambda: len(api.network.get_PIFs(tagged)) == 2)
+            after = records(api)
+            for cls, known in before.items():
+                assert {ref: after[cls][ref] for ref in known} == known
+            (other,) = after["Bond"].keys() - before["Bond"].keys()
+            assert (after["Bond"][other]["mode"], after["Bond"][other]["properties"]["lacp-time"]) == ("lacp", "fast")
+            assert after["PIF"][after["Bond"][other]["master"]]["host"] == slave
+            (vlan,) = after["VLAN"].keys() - before["VLAN"].keys()
+            untagged = after["PIF"][after["VLAN"][vlan]["untagged_PIF"]]
+            assert (untagged["host"], untagged["network"], untagged["currently_attached"]) == (slave, tagged, False)
+
+            # The host boots: a tagged interface without an address is down until a guest needs it.
+            untagged_ref = after["VLAN"][vlan]["untagged_PIF"]
+            api.PIF.plug(untagged_ref)
+            api.host.disable(slave)
+            api.host.reboot(slave)
+            until(lambda: not api.PIF.get_currently_attached(untagged_ref))
+            until(lambda: api.host.get_enabled(slave))
+            down = {ref for ref in api.host.get_PIFs(slave) if not api.PIF.get_currently_attached(ref)}
+            assert down == {untagged_ref, *api.Bond.get_slaves(other)}
+            assert {ref: records(api)["PIF"][ref] for ref in before["PIF"]} == before["PIF"]
+            assert api.host.get_address(slave) == api.PIF.get_IP(api.host.get_management_interface(slave)) != ""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def records(api: Any) -> dict[str, dict[str, Any]]:
+    """Everything of the classes concerned but what others write."""
+    found = {cls: getattr(api, cls).get_all_records() for cls in ("Bond", "VLAN", "tunnel", "PIF", "network")}
+    for record in found["Bond"].values():
+        del record["links_up"]
+    for record in found["network"].values():
+        del record["PIFs"]
+    slaves = {ref for bond in found["Bond"].values() for ref in bond["slaves"]}
+    physical = {ref for ref, pif in found["PIF"].items() if pif["physical"] and ref not in slaves}
+    found["PIF"] = {ref: pif for ref, pif in found["PIF"].items() if ref not in physical}
+    return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pif_metrics import PIFMetrics
 from xapi_async.datamodel.classes.tunnel import Tunnel
+from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vlan import VLAN
 
 
@@ -56,6 +59,20 @@ async def test_a_vlan_whose_interface_fails_to_come_up_stays(lab):
     base = lab.pif(0, "eth1").ref
     assert (await lab.refused("VLAN.create", base, 5, broken))[0] == "PIF_CONFIGURATION_ERROR"
     assert not lab.pif(0, "eth1", 5).currently_attached
+
+
+@pytest.mark.parametrize("kind", ["VLAN", "tunnel"])
+async def test_what_is_put_to_use_while_it_goes_down_stays(lab, monkeypatch, kind):
+    network, base = await lab.network(), lab.pif(0, "eth0").ref
+    ref = await lab.call(f"{kind}.create", base, *([5] if kind == "VLAN" else []), network)
+    vif = await lab.create(VIF, VM=await lab.vm("Running", 0), network=network, device="0")
+
+    async def down(host, interface):
+        await lab.set(VIF, vif, currently_attached=True)
+
+    monkeypatch.setattr(lab.services.network, "down", down)
+    assert await lab.refused(f"{kind}.destroy", ref) == ["VIF_IN_USE", network, vif]
+    assert lab.store.get(Network, network).PIFs
 
 
 async def test_the_deprecated_messages(lab):

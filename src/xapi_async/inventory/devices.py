@@ -13,6 +13,8 @@ from xapi_async.datamodel.classes.pgpu import PGPU
 from xapi_async.datamodel.classes.pusb import PUSB
 from xapi_async.datamodel.classes.usb_group import USBGroup
 from xapi_async.datamodel.classes.vgpu_type import VGPUType
+from xapi_async.datamodel.classes.vusb import VUSB
+from xapi_async.datamodel.types import NULL_REF
 from xapi_async.inventory.hardware import GpuSettings, HostSettings, UsbSettings, VgpuTypeSettings
 from xapi_async.inventory.maker import Maker
 
@@ -24,7 +26,7 @@ PASSTHROUGH = "0001:passthrough"
 
 @dataclass(frozen=True)
 class _Device:
-    """A PCI device that is recorded; ids are four hex digits."""
+    """A PCI device that is recorded; ids are four hex digits. physical: of what it is a virtual function."""
 
     pci_id: str
     class_id: str
@@ -37,6 +39,7 @@ class _Device:
     subsystem_vendor_name: str = ""
     subsystem_device_id: str = ""
     subsystem_device_name: str = ""
+    physical: str = ""
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -75,25 +78,41 @@ def synchronise_pci(maker: Maker, host: Host, hardware: HostSettings) -> None:
                 device_id=device.device_id,
                 subsystem_vendor_id=device.subsystem_vendor_id,
                 subsystem_device_id=device.subsystem_device_id,
+                physical_function=found[device.physical].ref if device.physical else NULL_REF,
                 **names,
             )
         found[device.pci_id] = pci
+    by_slot: dict[str, list[PCI]] = {}
     for pci in found.values():
-        slot = pci.pci_id.rpartition(".")[0]
-        others = (o.ref for o in found.values() if o is not pci and o.pci_id.rpartition(".")[0] == slot)
-        maker.update(pci, dependencies=tuple(others))
+        if pci.physical_function == NULL_REF:  # virtual functions go to guests one by one
+            by_slot.setdefault(pci.pci_id.rpartition(".")[0], []).append(pci)
+    for slot in by_slot.values():
+        for pci in slot:
+            maker.update(pci, dependencies=tuple(other.ref for other in slot if other is not pci))
     _synchronise_gpus(maker, host, hardware, found)
     for vanished in known.values():
         maker.tx.delete(vanished)
 
 
 def synchronise_usb(maker: Maker, host: Host, hardware: HostSettings) -> None:
-    """Create the records of USB devices that have none yet, each with a group of its own."""
+    """Make the records of USB devices agree with the hardware; each new one gets a group of its own."""
     pusbs = (maker.tx.get(PUSB, ref) for ref in host.PUSBs)
-    known = {(pusb.path, pusb.vendor_id, pusb.product_id, pusb.serial) for pusb in pusbs}
+    known = {(pusb.path, pusb.vendor_id, pusb.product_id, pusb.serial): pusb for pusb in pusbs}
     for usb in hardware.usb_devices:
-        if (usb.path, usb.vendor_id, usb.product_id, usb.serial) not in known:
+        if known.pop((usb.path, usb.vendor_id, usb.product_id, usb.serial), None) is None:
             _create_pusb(maker, host, usb)
+    for gone in known.values():
+        _delete_pusb(maker, gone)
+
+
+def _delete_pusb(maker: Maker, pusb: PUSB) -> None:
+    """Delete a device that is gone, with its group and what VMs have of it."""
+    group = maker.tx.find(USBGroup, pusb.USB_group)
+    maker.tx.delete(pusb)
+    if group is not None:
+        for ref in group.VUSBs:
+            maker.tx.delete(maker.tx.get(VUSB, ref))
+        maker.tx.delete(group)
 
 
 def _create_pusb(maker: Maker, host: Host, usb: UsbSettings) -> None:
@@ -145,6 +164,24 @@ def _devices(hardware: HostSettings) -> Iterator[_Device]:
             gpu.subsystem_vendor_name,
             gpu.subsystem_device_id,
             gpu.subsystem_device_name,
+        )
+        yield from _virtual_functions(pci_id, gpu)
+
+
+def _virtual_functions(card: str, gpu: GpuSettings) -> Iterator[_Device]:
+    """What a card that shares itself with SR-IOV can be handed out as: as many as guests can share it."""
+    bus = card.rsplit(":", 1)[0]
+    shared = [kind.per_card for kind in gpu.vgpu_types if kind.implementation == "mxgpu"]
+    for number in range(max(shared, default=0)):
+        yield _Device(
+            f"{bus}:{2 + number // 8:02x}.{number % 8}",
+            "0300",
+            "VGA compatible controller",
+            gpu.vendor_id,
+            gpu.vendor_name,
+            gpu.device_id,
+            gpu.device_name,
+            physical=card,
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.network import Network
@@ -17,13 +19,26 @@ from xapi_async.network.mac import generated_mac
 
 INTERNAL_BRIDGE = "xenapi"
 VLAN_MAC = "fe:ff:ff:ff:ff:ff"
+"""The address every VLAN interface shows; its traffic uses that of the interface below."""
 
-_INTERNAL_KEYS = {
-    "is_guest_installer_network": "true",
-    "is_host_internal_management_network": "true",
-    "ip_begin": "169.254.0.1",
-    "ip_end": "169.254.255.254",
-    "netmask": "255.255.0.0",
+_ETH = re.compile(r"eth([0-9]+)")
+
+INTERNAL_KEY = "is_host_internal_management_network"
+"""What marks the hosts' internal management network in its other_config."""
+
+INTERNAL_NETWORK: Mapping[str, Any] = {
+    "name_label": "Host internal management network",
+    "name_description": "Guests reach the API here, each with a link-local address of its own",
+    "bridge": INTERNAL_BRIDGE,
+    "MTU": 1500,
+    "managed": True,
+    "other_config": {
+        "is_guest_installer_network": "true",
+        INTERNAL_KEY: "true",
+        "ip_begin": "169.254.0.1",
+        "ip_end": "169.254.255.254",
+        "netmask": "255.255.0.0",
+    },
 }
 
 
@@ -36,18 +51,11 @@ def addresses(subnet: str) -> Iterator[str]:
 
 def synchronise_internal_network(maker: Maker) -> Network:
     """Make sure that the hosts' internal management network is there, under its bridge's name."""
-    key = "is_host_internal_management_network"
     for network in maker.tx.all(Network):
-        if network.other_config.get(key) == "true":
+        if network.other_config.get(INTERNAL_KEY) == "true":
             maker.update(network, bridge=INTERNAL_BRIDGE)
             return network
-    return maker.create(
-        Network,
-        name_label="Host internal management network",
-        name_description="Guests reach the API here, each with a link-local address of its own",
-        bridge=INTERNAL_BRIDGE,
-        other_config=_INTERNAL_KEYS,
-    )
+    return maker.create(Network, **INTERNAL_NETWORK)
 
 
 def create_card_networks(maker: Maker, hosts: Sequence[HostSettings]) -> dict[str, Network]:
@@ -62,8 +70,9 @@ def create_card_networks(maker: Maker, hosts: Sequence[HostSettings]) -> dict[st
 
 
 def bridge_of(device: str) -> str:
-    """The bridge of a card's network."""
-    return f"xenbr{device[3:]}" if device.startswith("eth") and device[3:].isdigit() else f"br{device}"
+    """The bridge of the network that belongs to a card: ``eth0`` has ``xenbr0``."""
+    match = _ETH.fullmatch(device)
+    return f"xenbr{match[1]}" if match else f"br{device}"
 
 
 def create_pifs(

@@ -118,6 +118,10 @@ class NetworkDriver(Protocol):
         """Whether a bridge exists on the host, be it brought up here or made outside."""
         ...
 
+    def forget_bridges(self, host: str) -> None:
+        """Take note that the host has just booted: no bridge that was made here is there any more."""
+        ...
+
     async def up(self, host: str, interface: Interface) -> None:
         """Bring an interface and its bridge up. Raises VlanInUseError or NetworkError."""
         ...

@@ -72,6 +72,9 @@ class SimulatedNetwork:
     def has_bridge(self, host: str, bridge: str) -> bool:
         return bridge in self._settings.external_bridges or bridge in self._bridges.get(host, ())
 
+    def forget_bridges(self, host: str) -> None:
+        self._bridges.pop(host, None)
+
     async def up(self, host: str, interface: Interface) -> None:
         await self._take(self._settings.plug_seconds)
         if interface.VLAN >= 0 and self.has_vlan(host, interface.device, interface.VLAN):

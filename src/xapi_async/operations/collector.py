@@ -41,6 +41,8 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.devices.gpu_group import refresh_types
+from xapi_async.operations.devices.vgpu import delete_vgpu
+from xapi_async.operations.devices.vusb import delete_vusb
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.networking.vif import delete_vif
 from xapi_async.operations.orphans import PERIOD, Deleters, Needs, after_deletions, collector
@@ -95,7 +97,14 @@ def _delete_all(tx: Transaction, cls: type[ApiClass], refs: Iterable[str]) -> No
             tx.delete(found)
 
 
-DELETERS: Deleters = {VBD: delete_vbd, VIF: delete_vif, PIF: delete_pif, PGPU: delete_pgpu}
+DELETERS: Deleters = {
+    VBD: delete_vbd,
+    VIF: delete_vif,
+    PIF: delete_pif,
+    PGPU: delete_pgpu,
+    VGPU: delete_vgpu,
+    VUSB: delete_vusb,
+}
 
 
 async def tidy(services: Services) -> None:

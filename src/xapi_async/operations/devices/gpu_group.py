@@ -10,6 +10,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.capacity import group_capacity, pgpus, vgpus
+from xapi_async.operations.devices.vgpu import delete_vgpu
 
 
 async def create(ctx: Context, name_label: str, name_description: str, other_config: Mapping[str, str]) -> str:
@@ -39,7 +40,7 @@ async def destroy(ctx: Context, self: str) -> None:
         if group.PGPUs:
             raise ApiError("GPU_GROUP_CONTAINS_PGPU", *group.PGPUs)
         for vgpu in members:
-            tx.delete(vgpu)
+            delete_vgpu(tx, vgpu)
         tx.delete(group)
 
 

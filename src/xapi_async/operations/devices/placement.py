@@ -5,6 +5,7 @@ For those who start, stop and move VMs; nothing here is a message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from xapi_async.datamodel.classes.gpu_group import GPUGroup
@@ -26,6 +27,11 @@ from xapi_async.operations.devices.licensing import require_feature
 
 NEEDS_IOMMU = frozenset({"passthrough", "mxgpu"})
 """Implementations that hand a device, or a function of it, to the guest."""
+
+PCI_KEY = "pci"
+"""Where a VM's other_config lists the PCI devices it gets."""
+
+_ENTRY = re.compile(r"([0-9]+)/([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
 
 # Which hosts
 
@@ -97,10 +103,10 @@ def allocate_gpus(tx: Transaction, vm_ref: str, host: str) -> None:
             if by_hand:
                 continue
         pgpu = _choose(tx, vgpu, host)
-        if pgpu is None and kind.implementation == "passthrough":
-            raise ApiError("VM_REQUIRES_GPU", vm_ref, vgpu.GPU_group)
         functions = _functions(tx, pgpu, kind) if pgpu is not None else None
         if pgpu is None or functions is None:
+            if kind.implementation == "passthrough":
+                raise ApiError("VM_REQUIRES_GPU", vm_ref, vgpu.GPU_group)
             raise ApiError("VM_REQUIRES_VGPU", vm_ref, vgpu.GPU_group, vgpu.type)
         tx.set(vgpu, scheduled_to_be_resident_on=pgpu.ref)
         for pci in functions:
@@ -124,6 +130,16 @@ def release_schedule(tx: Transaction, vm: str) -> None:
             tx.set(vgpu, scheduled_to_be_resident_on=NULL_REF)
 
 
+def drop_reservations(tx: Transaction) -> None:
+    """Give back every card and device that is reserved, as when no VM can be starting."""
+    for vgpu in tx.view.all(VGPU):
+        if vgpu.scheduled_to_be_resident_on != NULL_REF:
+            tx.set(tx.get(VGPU, vgpu.ref), scheduled_to_be_resident_on=NULL_REF)
+    for pci in tx.view.all(PCI):
+        if pci.scheduled_to_be_attached_to != NULL_REF:
+            tx.set(tx.get(PCI, pci.ref), scheduled_to_be_attached_to=NULL_REF)
+
+
 # What becomes of devices with their VM
 
 
@@ -141,6 +157,27 @@ def note_gpus_plugged(tx: Transaction, vm_ref: str) -> None:
         tx.set(vgpu, resident_on=card, scheduled_to_be_resident_on=NULL_REF, currently_attached=True)
     if tuple(attached) != vm.attached_PCIs:
         tx.set(vm, attached_PCIs=tuple(dict.fromkeys(attached)))
+
+
+def note_pcis_plugged(tx: Transaction, vm_ref: str) -> None:
+    """Show the devices of its host that a started VM names in ``other_config:pci`` as plugged in.
+
+    Entries that say nothing of a device there, or of one that another VM has, are passed over.
+    """
+    vm = tx.get(VM, vm_ref)
+    wanted = passed_through(vm.other_config.get(PCI_KEY, ""))
+    host = tx.find(Host, vm.resident_on) if wanted else None
+    own = {pci.pci_id: pci for pci in _pcis(tx, host.PCIs if host else ())}
+    free = [own[place].ref for place in wanted if place in own and set(own[place].attached_VMs) <= {vm_ref}]
+    attached = tuple(dict.fromkeys((*vm.attached_PCIs, *free)))
+    if attached != vm.attached_PCIs:
+        tx.set(vm, attached_PCIs=attached)
+
+
+def passed_through(text: str) -> list[str]:
+    """The places of devices in a list such as ``0/0000:04:00.0,1/0000:04:00.1``, in order of the numbers."""
+    entries = (_ENTRY.fullmatch(entry.strip()) for entry in text.split(","))
+    return [found[2] for found in sorted(filter(None, entries), key=lambda found: int(found[1]))]
 
 
 def note_usbs_plugged(tx: Transaction, vm: str) -> None:
@@ -201,8 +238,10 @@ def _choose(reader: Reader, vgpu: VGPU, host: str) -> PGPU | None:
 def _functions(reader: Reader, pgpu: PGPU, kind: VGPUType) -> list[PCI] | None:
     """The PCI functions that go to the guest, in order of address; None where none is free."""
     card = reader.find(PCI, pgpu.PCI)
-    if card is None or kind.implementation not in NEEDS_IOMMU:
+    if kind.implementation not in NEEDS_IOMMU:
         return []
+    if card is None:
+        return None
     if kind.implementation == "passthrough":
         return _in_order([card, *_pcis(reader, card.dependencies)])
     functions = _in_order(_pcis(reader, card.virtual_functions))

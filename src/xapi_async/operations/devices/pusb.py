@@ -14,6 +14,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.devices.vusb import delete_vusb
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ async def _give_to_host(ctx: Context, ref: str) -> None:
         for vusb in vusbs:
             if vusb.currently_attached:
                 raise ApiError("USB_ALREADY_ATTACHED", ref, vusb.VM)
-            tx.delete(vusb)
+            delete_vusb(tx, vusb)
         tx.set(pusb, passthrough_enabled=False)
     for sr in _usb_storage(ctx.store):
         try:

@@ -8,6 +8,7 @@ from xapi_async.datamodel.classes.usb_group import USBGroup
 from xapi_async.datamodel.classes.vusb import VUSB
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.devices.vusb import delete_vusb
 
 
 async def create(ctx: Context, name_label: str, name_description: str, other_config: Mapping[str, str]) -> str:
@@ -32,7 +33,7 @@ async def destroy(ctx: Context, self: str) -> None:
         if group.PUSBs:
             raise ApiError("USB_GROUP_CONTAINS_PUSB", *group.PUSBs)
         for vusb in vusbs:
-            tx.delete(vusb)
+            delete_vusb(tx, vusb)
         tx.delete(group)
 
 

@@ -51,9 +51,13 @@ async def destroy(ctx: Context, self: str) -> None:
         vm = tx.find(VM, vgpu.VM)
         if vm is not None and vm.domid != -1:
             raise ApiError("OPERATION_NOT_ALLOWED", f"VM {vm.ref}, whose VGPU {self} is, is running")
-        tx.delete(vgpu)
-        if vm is not None:
-            vm_rules.refresh(tx, vm.ref)
+        delete_vgpu(tx, vgpu)
+
+
+def delete_vgpu(tx: Transaction, vgpu: VGPU) -> None:
+    """Delete a VGPU of a VM, which may then do more."""
+    tx.delete(vgpu)
+    vm_rules.refresh(tx, vgpu.VM)
 
 
 async def atomic_set_resident_on(ctx: Context, self: str, value: str) -> None:

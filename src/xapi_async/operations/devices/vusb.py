@@ -86,8 +86,13 @@ async def destroy(ctx: Context, self: str) -> None:
         vusb = tx.get(VUSB, self)
         if vusb.currently_attached:
             raise ApiError("OPERATION_NOT_ALLOWED", f"VUSB {self} is attached to VM {vusb.VM}")
-        tx.delete(vusb)
-        vm_rules.refresh(tx, vusb.VM)
+        delete_vusb(tx, vusb)
+
+
+def delete_vusb(tx: Transaction, vusb: VUSB) -> None:
+    """Delete a USB device of a VM, which may then do more."""
+    tx.delete(vusb)
+    vm_rules.refresh(tx, vusb.VM)
 
 
 def refresh_vusbs(tx: Transaction, vm: str) -> None:

@@ -28,8 +28,9 @@ from xapi_async.operations.context import Background, Services
 from xapi_async.operations.host_states import Errand
 from xapi_async.operations.hosts.rules import RULES
 from xapi_async.operations.marking import refresh, unmark
+from xapi_async.operations.networking.following_master import follow_master
 from xapi_async.operations.networking.links import bring_up
-from xapi_async.operations.networking.starting import comes_up_at_start
+from xapi_async.operations.networking.starting import comes_up_at_start, note_nothing_up
 from xapi_async.operations.own_work import own_context
 from xapi_async.operations.storage import pbd as pbds
 from xapi_async.operations.vm import states
@@ -92,6 +93,7 @@ async def _come_back(services: Services, ref: str) -> None:
         tx.set(host, enabled=False)
         refresh_host(_maker(tx, services), host, None, rebooted=True)
         _note_boot(tx, host)
+        note_nothing_up(tx, services, host)
         _end_tasks(tx, services, ref)
         halted = _reset_guests(tx, services, host)
         refresh(tx, RULES, ref)
@@ -183,6 +185,7 @@ async def _bring_up_networks(services: Services, ref: str) -> None:
                 await bring_up(services, pif.ref)
             except ApiError as error:
                 _log.warning("PIF %s did not come up as its host started: %s", pif.uuid, error)
+    await follow_master(services, ref)
 
 
 async def start_agents(services: Services) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from xapi_async.datamodel.classes.network import Network
@@ -11,15 +10,6 @@ from xapi_async.objects.reader import Reader
 
 RESERVED_PREFIXES = ("xen", "xapi", "vif", "tap", "eth")
 LONGEST_NAME = 15
-INTERNAL_MANAGEMENT_BRIDGE = "xenapi"
-
-_ETH = re.compile(r"eth(\d+)")
-
-
-def bridge_for_card(device: str) -> str:
-    """The bridge of the network that belongs to a card: ``eth0`` has ``xenbr0``."""
-    match = _ETH.fullmatch(device)
-    return f"xenbr{match[1]}" if match else f"br{device}"
 
 
 def require_acceptable_bridge(name: str) -> None:

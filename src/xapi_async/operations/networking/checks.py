@@ -82,9 +82,16 @@ def require_mac(text: str) -> None:
 def require_ip(text: str, field: str, family: int = 4) -> None:
     """Raise INVALID_IP_ADDRESS_SPECIFIED [field] where the text is no address of the family (4 or 6)."""
     try:
-        _ADDRESSES[family](text)
+        _address(text, family)
     except ValueError:
         raise ApiError("INVALID_IP_ADDRESS_SPECIFIED", field) from None
+
+
+def _address(text: str, family: int) -> None:
+    """Raise ValueError where the text is no address by itself: one that names an interface is none."""
+    if "%" in text:
+        raise ValueError(text)
+    _ADDRESSES[family](text)
 
 
 def require_cidr(text: str, field: str, family: int = 4) -> None:
@@ -94,7 +101,7 @@ def require_cidr(text: str, field: str, family: int = 4) -> None:
         # The prefix is a plain number here: Python would take a netmask too.
         if not (slash and prefix.isascii() and prefix.isdigit()):
             raise ValueError(text)
-        _ADDRESSES[family](address)
+        _address(address, family)
         _WITH_PREFIX[family](f"{address}/{int(prefix)}")
     except ValueError:
         raise ApiError("INVALID_CIDR_ADDRESS_SPECIFIED", field) from None

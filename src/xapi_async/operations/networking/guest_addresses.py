@@ -6,9 +6,8 @@ from ipaddress import IPv4Address
 
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.vif import VIF
+from xapi_async.inventory.networks import INTERNAL_KEY
 from xapi_async.objects.transaction import Transaction
-
-INTERNAL_MANAGEMENT_KEY = "is_host_internal_management_network"
 
 
 def assign_address(tx: Transaction, vif: VIF) -> None:
@@ -17,7 +16,7 @@ def assign_address(tx: Transaction, vif: VIF) -> None:
     Addresses of VIFs that are gone come free here, not earlier.
     """
     network = tx.find(Network, vif.network)
-    if network is None or network.other_config.get(INTERNAL_MANAGEMENT_KEY) != "true":
+    if network is None or network.other_config.get(INTERNAL_KEY) != "true":
         return
     assigned = dict(network.assigned_ips)
     if vif.ref in assigned:

@@ -32,16 +32,17 @@ async def management_reconfigure(ctx: Context, pif: str) -> None:
     """
     chosen = ctx.store.get(PIF, pif)
     _require_ha_off(ctx.store)
-    if chosen.managed:
-        require_usable(ctx.store, chosen)
+    require_usable(ctx.store, chosen)
     await _move_management(ctx, pif)
 
 
 def require_usable(reader: Reader, pif: PIF) -> None:
-    """Check that a host can be managed through an interface.
+    """Check that a host can be managed through an interface; of one that others manage nothing is asked.
 
     Raises CANNOT_PLUG_BOND_SLAVE, PIF_HAS_NO_NETWORK_CONFIGURATION or PIF_HAS_NO_V6_NETWORK_CONFIGURATION [PIF].
     """
+    if not pif.managed:
+        return
     if is_bond_slave(reader, pif):
         raise ApiError("CANNOT_PLUG_BOND_SLAVE", pif.ref)
     if pif.primary_address_type == "IPv4" and pif.ip_configuration_mode == "None":

@@ -59,7 +59,11 @@ async def bring_up(services: Services, ref: str) -> None:
     """
     store = services.store
     pif = store.get(PIF, ref)
-    host, plan = store.get(Host, pif.host), _interface(store, pif)
+    host, plan = store.get(Host, pif.host), interface_of(store, pif)
+    base = _base_of(store, pif)
+    if base is not None and not base.currently_attached:
+        # A VLAN needs the bridge below, which alone does not make the interface there count as up.
+        await _driven(ref, services.network.up(host.uuid, interface_of(store, base)))
     await _driven(ref, services.network.up(host.uuid, plan))
     found = await obtained_addresses(services, pif)
     async with store.transaction() as tx:
@@ -89,15 +93,22 @@ async def bring_down(services: Services, ref: str) -> None:
     store = services.store
     pif = store.get(PIF, ref)
     host = store.get(Host, pif.host)
-    await _driven(ref, services.network.down(host.uuid, _interface(store, pif)))
-    vlan = store.find(VLAN, pif.VLAN_master_of)
-    base = store.find(PIF, vlan.tagged_PIF) if vlan else None
+    await _driven(ref, services.network.down(host.uuid, interface_of(store, pif)))
+    base = _base_of(store, pif)
     if base is not None and not base.currently_attached:
-        await _driven(ref, services.network.down(host.uuid, _interface(store, base)))
+        await _driven(ref, services.network.down(host.uuid, interface_of(store, base)))
     async with store.transaction() as tx:
         current = tx.find(PIF, ref)
         if current is not None:
             put(tx, current, currently_attached=False)
+
+
+async def drop(services: Services, ref: str, host: str, interface: Interface) -> None:
+    """Take down what an interface whose record has gone had up on a host; errors name it by its former reference.
+
+    Raises PIF_CONFIGURATION_ERROR [PIF, text].
+    """
+    await _driven(ref, services.network.down(services.store.get(Host, host).uuid, interface))
 
 
 async def bring_up_again(services: Services, ref: str, **values: Any) -> None:
@@ -123,7 +134,7 @@ async def attach_network(services: Services, network: str, host: str, *, again: 
     local = local_pif(store, target, host)
     uuid = store.get(Host, host).uuid
     if not target.managed:
-        if local is None and not services.network.has_bridge(uuid, target.bridge):
+        if not services.network.has_bridge(uuid, target.bridge):
             raise ApiError("BRIDGE_NOT_AVAILABLE", target.bridge)
     elif local is None:
         try:
@@ -166,9 +177,13 @@ async def obtained_addresses(services: Services, pif: PIF) -> dict[str, Any]:
 
 def _hardware_address(reader: Reader, pif: PIF) -> str:
     """The address frames are sent with: a VLAN's are sent with that of the interface below."""
+    return (_base_of(reader, pif) or pif).MAC
+
+
+def _base_of(reader: Reader, pif: PIF) -> PIF | None:
+    """The interface that a VLAN's untagged interface runs over; None for those of other kinds."""
     vlan = reader.find(VLAN, pif.VLAN_master_of)
-    base = reader.find(PIF, vlan.tagged_PIF) if vlan else None
-    return (base or pif).MAC
+    return reader.find(PIF, vlan.tagged_PIF) if vlan else None
 
 
 def _offers(network: Network) -> LeaseRange | None:
@@ -190,7 +205,8 @@ def effective_mtu(reader: Reader, network: str, other_config: Any) -> int:
     return found.MTU if found else 1500
 
 
-def _interface(reader: Reader, pif: PIF) -> Interface:
+def interface_of(reader: Reader, pif: PIF) -> Interface:
+    """What the driver is told of an interface."""
     return Interface(
         bridge=reader.get(Network, pif.network).bridge,
         device=pif.device,

@@ -34,7 +34,9 @@ async def watch_links(services: Services) -> None:
 async def look_at_links(services: Services) -> None:
     """Look once at every link of every host; only what changed is written."""
     store = services.store
-    refs = [pif.ref for pif in store.all(PIF) if pif.physical or pif.bond_master_of]
+    # Cards before bonds: how many links a bond has up is counted from what its members show.
+    refs = [pif.ref for pif in store.all(PIF) if pif.physical]
+    refs += [pif.ref for pif in store.all(PIF) if pif.bond_master_of and not pif.physical]
     for start in range(0, len(refs), AT_ONCE):
         seen = dict(_seen(services, refs[start : start + AT_ONCE]))
         changed = {ref: values for ref, values in seen.items() if _differs(store, ref, values)}

@@ -10,16 +10,15 @@ from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
+from xapi_async.inventory.networks import INTERNAL_BRIDGE, INTERNAL_KEY, INTERNAL_NETWORK
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.blob import create_new_blob
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.networking.bridges import (
-    INTERNAL_MANAGEMENT_BRIDGE,
     fresh_bridge,
     is_bridge_used,
     require_acceptable_bridge,
 )
-from xapi_async.operations.networking.guest_addresses import INTERNAL_MANAGEMENT_KEY
 from xapi_async.operations.networking.links import attach_network, release_network
 from xapi_async.operations.networking.records import put
 from xapi_async.operations.networking.visibility import vm_networks
@@ -28,22 +27,6 @@ DEFAULT_MTU = 1500
 
 INCOMPATIBLE_PURPOSES: Mapping[str, str] = {"nbd": "insecure_nbd", "insecure_nbd": "nbd"}
 """Which other purpose no network of the pool may have; purposes not listed go with every other."""
-
-
-INTERNAL_MANAGEMENT_NETWORK: Mapping[str, Any] = {
-    "name_label": "Host internal management network",
-    "name_description": "Guests given an interface here get a link-local address and can reach the API of their host.",
-    "bridge": INTERNAL_MANAGEMENT_BRIDGE,
-    "MTU": DEFAULT_MTU,
-    "managed": True,
-    "other_config": {
-        "is_guest_installer_network": "true",
-        INTERNAL_MANAGEMENT_KEY: "true",
-        "ip_begin": "169.254.0.1",
-        "ip_end": "169.254.255.254",
-        "netmask": "255.255.0.0",
-    },
-}
 
 
 async def create(ctx: Context, args: Mapping[str, Any]) -> str:
@@ -77,7 +60,7 @@ async def destroy(ctx: Context, self: str) -> None:
             raise ApiError("NETWORK_CONTAINS_VIF", *used)
         if network.PIFs:
             raise ApiError("NETWORK_CONTAINS_PIF", *network.PIFs)
-        if network.other_config.get(INTERNAL_MANAGEMENT_KEY) == "true":
+        if network.other_config.get(INTERNAL_KEY) == "true":
             raise ApiError("CANNOT_DESTROY_SYSTEM_NETWORK", self)
         for vif in vifs:
             tx.delete(vif)
@@ -190,13 +173,13 @@ async def keep_internal_management_network(services: Services) -> None:
     if not any(True for _ in services.store.all(Pool)):
         return
     async with services.store.transaction() as tx:
-        existing = next((n for n in tx.all(Network) if n.other_config.get(INTERNAL_MANAGEMENT_KEY) == "true"), None)
+        existing = next((n for n in tx.all(Network) if n.other_config.get(INTERNAL_KEY) == "true"), None)
         if existing is None:
             # The first name of the counter is used up, as the network once started with it.
             fresh_bridge(tx, services.network.bridge_numbers)
-            tx.create(Network, **INTERNAL_MANAGEMENT_NETWORK)
+            tx.create(Network, **INTERNAL_NETWORK)
         else:
-            put(tx, existing, bridge=INTERNAL_MANAGEMENT_BRIDGE)
+            put(tx, existing, bridge=INTERNAL_BRIDGE)
 
 
 def _vifs(tx: Transaction, network: Network) -> list[VIF]:

@@ -8,6 +8,7 @@ from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pvs_cache_storage import PVSCacheStorage
 from xapi_async.datamodel.classes.pvs_proxy import PVSProxy
 from xapi_async.datamodel.classes.pvs_site import PVSSite
+from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
@@ -15,9 +16,14 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.networking.checks import has_feature, require_feature, require_vswitch, uses_vswitch
+from xapi_async.operations.networking.pvs_cache_disk import new_cache_disk
 from xapi_async.operations.networking.records import put
+from xapi_async.operations.own_work import own_context
 
 MESSAGE_PRIORITY = 3
+
+OUT_OF_SPACE = frozenset({"SR_BACKEND_FAILURE_44", "SR_BACKEND_FAILURE_79"})
+"""How storage says that it is full."""
 
 
 async def create(ctx: Context, site: str, VIF: str) -> str:
@@ -64,6 +70,8 @@ async def start_proxies(services: Services, vifs: Sequence[str]) -> None:
     for proxy in proxies_on(services.store, vifs):
         problem = _problem(services.store, proxy)
         if problem is None:
+            problem = await _keep_cache_disk(services, proxy)
+        if problem is None:
             async with services.store.transaction() as tx:
                 found = tx.find(PVSProxy, proxy.ref)
                 if found is not None:
@@ -98,9 +106,28 @@ def _problem(reader: Reader, proxy: PVSProxy) -> str | None:
         return ""
     if not site.servers:
         return "PVS_PROXY_NO_SERVER_AVAILABLE"
-    caches = (reader.find(PVSCacheStorage, ref) for ref in site.cache_storage)
-    if not any(cache is not None and cache.host == host.ref for cache in caches):
-        return "PVS_PROXY_NO_CACHE_SR_AVAILABLE"
+    return "PVS_PROXY_NO_CACHE_SR_AVAILABLE" if _cache_of(reader, proxy) is None else None
+
+
+def _cache_of(reader: Reader, proxy: PVSProxy) -> PVSCacheStorage | None:
+    """Where a proxy keeps its cache: its site's storage on the host of its VM."""
+    site, host = reader.find(PVSSite, proxy.site), host_of(reader, proxy)
+    caches = (reader.find(PVSCacheStorage, ref) for ref in (site.cache_storage if site else ()))
+    return next((cache for cache in caches if cache is not None and host is not None and cache.host == host.ref), None)
+
+
+async def _keep_cache_disk(services: Services, proxy: PVSProxy) -> str | None:
+    """See to it that the cache has its disk, which may have been in memory only; the result as of :func:`_problem`."""
+    cache = _cache_of(services.store, proxy)
+    if cache is None or services.store.find(VDI, cache.VDI) is not None:
+        return None
+    try:
+        async with own_context(services, "PVS cache disk") as ctx:
+            vdi = await new_cache_disk(ctx, cache.SR, cache.size)
+    except ApiError as error:
+        return "PVS_PROXY_SR_OUT_OF_SPACE" if error.code in OUT_OF_SPACE else ""
+    async with services.store.transaction() as tx:
+        tx.set(tx.get(PVSCacheStorage, cache.ref), VDI=vdi)
     return None
 
 

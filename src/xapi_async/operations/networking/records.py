@@ -13,15 +13,13 @@ from xapi_async.datamodel.classes.tunnel import Tunnel
 from xapi_async.datamodel.classes.vlan import VLAN
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.datamodel.types import NEVER, NULL_REF
+from xapi_async.inventory.networks import VLAN_MAC
 from xapi_async.network.driver import Card
 from xapi_async.network.mac import generated_mac
 from xapi_async.objects.entity import new_uuid
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.networking.checks import pifs
-
-VLAN_MAC = "fe:ff:ff:ff:ff:ff"
-"""The address every VLAN interface shows; its traffic uses that of the interface below."""
 
 IPV4_FIELDS = ("ip_configuration_mode", "IP", "netmask", "gateway", "DNS")
 """What makes up an interface's IPv4 settings, and moves as one."""

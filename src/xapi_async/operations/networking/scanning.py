@@ -11,11 +11,12 @@ from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pif_metrics import PIFMetrics
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NEVER, NULL_REF
+from xapi_async.inventory.networks import bridge_of
 from xapi_async.network.driver import Card, Link
 from xapi_async.network.mac import is_mac
+from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers, Services
-from xapi_async.operations.networking.bridges import bridge_for_card
 from xapi_async.operations.networking.checks import is_bond_slave, require_mac, require_protection_off
 from xapi_async.operations.networking.links import bring_down
 from xapi_async.operations.networking.management import management_bridge
@@ -80,20 +81,13 @@ async def forget(ctx: Context, self: str) -> None:
     (each [PIF]), HA_IS_ENABLED [] or REDO_LOG_IS_ENABLED [].
     """
     pif = ctx.store.get(PIF, self)
-    if pif.management:
-        raise ApiError("PIF_IS_MANAGEMENT_INTERFACE", self)
-    if is_bond_slave(ctx.store, pif) or pif.bond_master_of:
-        raise ApiError("PIF_ALREADY_BONDED", self)
-    if pif.VLAN_slave_of or is_vlan(pif):
-        raise ApiError("PIF_VLAN_STILL_EXISTS", self)
-    if pif.tunnel_transport_PIF_of or pif.tunnel_access_PIF_of:
-        raise ApiError("PIF_TUNNEL_STILL_EXISTS", self)
-    require_protection_off(ctx.store, pif)
+    _require_forgettable(ctx.store, pif)
     learn(ctx.services, pif)
     if pif.managed:
         await bring_down(ctx.services, self)
     async with ctx.store.transaction() as tx:
         gone = tx.get(PIF, self)
+        _require_forgettable(tx, gone)  # while it went down somebody may have put it to use
         delete_metrics(tx, gone)
         tx.delete(gone)
 
@@ -195,9 +189,21 @@ def settle_management(tx: Transaction, host: str, bridge: str) -> None:
         put(tx, pif, management=pif.network == network.ref)
 
 
+def _require_forgettable(reader: Reader, pif: PIF) -> None:
+    if pif.management:
+        raise ApiError("PIF_IS_MANAGEMENT_INTERFACE", pif.ref)
+    if is_bond_slave(reader, pif) or pif.bond_master_of:
+        raise ApiError("PIF_ALREADY_BONDED", pif.ref)
+    if pif.VLAN_slave_of or is_vlan(pif):
+        raise ApiError("PIF_VLAN_STILL_EXISTS", pif.ref)
+    if pif.tunnel_transport_PIF_of or pif.tunnel_access_PIF_of:
+        raise ApiError("PIF_TUNNEL_STILL_EXISTS", pif.ref)
+    require_protection_off(reader, pif)
+
+
 def _introduce(tx: Transaction, host: str, card: Card, managed_by: str, **values: Any) -> PIF:
     """Make the interface of a card, on the network that equal cards of all hosts share."""
-    bridge = bridge_for_card(card.device)
+    bridge = bridge_of(card.device)
     networks = [network for network in tx.all(Network) if network.bridge == bridge]
     if len(networks) == 1:
         network = networks[0]

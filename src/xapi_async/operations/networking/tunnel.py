@@ -17,7 +17,7 @@ from xapi_async.operations.networking.checks import (
 )
 from xapi_async.operations.networking.links import plug
 from xapi_async.operations.networking.records import new_tunnel
-from xapi_async.operations.networking.unplugging import unplug
+from xapi_async.operations.networking.unplugging import require_unpluggable, unplug
 
 
 async def create(ctx: Context, transport_PIF: str, network: str) -> str:
@@ -52,6 +52,7 @@ async def destroy(ctx: Context, self: str) -> None:
         tx.delete(tx.get(Tunnel, self))
         gone = tx.find(PIF, access)
         if gone is not None:
+            require_unpluggable(tx, gone)  # while it went down somebody may have put it to use
             tx.delete(gone)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ from xapi_async.operations.networking.records import put
 from xapi_async.operations.networking.switching import is_active, plug_device, switch_over, unplug_device
 from xapi_async.operations.networking.vif_rules import RULES
 from xapi_async.operations.networking.visibility import assert_can_see, is_properly_shared
+
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 HIGHEST_SEEDED_DEVICE = 4095
 """The highest device number that the server makes a MAC address for."""
@@ -120,12 +123,16 @@ async def move(ctx: Context, self: str, network: str) -> None:
                 assert_can_see(tx, vm.ref, vm.resident_on, [target])
             except ApiError as error:
                 raise ApiError("HOST_CANNOT_ATTACH_NETWORK", vm.resident_on, network) from error
+        former, host = vif.network, vm.resident_on
         tx.set(vif, network=network)
+        if active:
+            assign_address(tx, vif)
     if active:
         try:
             await switch_over(ctx.services, self)
         except ApiError as error:
             raise ApiError("INTERNAL_ERROR", f"VIF {self} could not be switched over: {error}") from error
+        await release_unused(ctx.services, former, host)
 
 
 # For those who start, stop and copy VMs
@@ -226,10 +233,9 @@ def _note_attached(tx: Transaction, vif: VIF) -> None:
 
 def _device_number(device: str) -> int:
     """The number of a device. Raises INVALID_DEVICE [device]."""
-    try:
-        return int(device)
-    except ValueError:
-        raise ApiError("INVALID_DEVICE", device) from None
+    if _NUMBER.fullmatch(device) is None:
+        raise ApiError("INVALID_DEVICE", device)
+    return int(device)
 
 
 def _mac_from(seed: str, device: str) -> str:

@@ -101,7 +101,7 @@ def _configurer(family: int) -> Handler:
                 require_cidr(address, "address", family)
                 bare = address.partition("/")[0]
                 if effective_locking_mode(tx, vif) == "locked" and bare not in getattr(vif, _field(family)):
-                    raise ApiError("ADDRESS_VIOLATES_LOCKING_CONSTRAINT", bare)
+                    raise ApiError("ADDRESS_VIOLATES_LOCKING_CONSTRAINT", address)
                 if gateway:
                     require_ip(gateway, "gateway", family)
             _require_static_settings(tx, vif.VM)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from xapi_async.datamodel.classes.host import Host
-from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.vlan import VLAN
@@ -23,7 +22,8 @@ from xapi_async.operations.networking.checks import (
 )
 from xapi_async.operations.networking.links import plug
 from xapi_async.operations.networking.records import is_vlan, new_vlan, vlans_over
-from xapi_async.operations.networking.unplugging import unplug
+from xapi_async.operations.networking.unplugging import require_unpluggable, unplug
+from xapi_async.operations.vm.hosts import is_host_live
 
 HIGHEST_TAG = 4094
 
@@ -81,6 +81,7 @@ async def destroy(ctx: Context, self: str) -> None:
         tx.delete(tx.get(VLAN, self))
         gone = tx.find(PIF, untagged.ref) if untagged is not None else None
         if gone is not None:
+            require_unpluggable(tx, gone)  # while it went down somebody may have put it to use
             tx.delete(gone)
 
 
@@ -116,7 +117,7 @@ async def create_from_pif(ctx: Context, pif: str, network: str, VLAN: int) -> tu
     bases = [
         base.ref
         for host in ctx.store.all(Host)
-        if _is_live(ctx.store, host) and (base := local_pif(ctx.store, base_network, host.ref)) is not None
+        if is_host_live(ctx.store, host) and (base := local_pif(ctx.store, base_network, host.ref)) is not None
     ]
     return await _create_over(ctx, bases, network, VLAN)
 
@@ -143,11 +144,6 @@ async def _introduce(services: Services, base: str, tag: int, network: str) -> s
         tagged, target = tx.get(PIF, base), tx.get(Network, network)
         require_vlan_possible(services, tx, tagged, tag, target)
         return new_vlan(tx, tagged, tag, network).ref
-
-
-def _is_live(reader: Reader, host: Host) -> bool:
-    metrics = reader.find(HostMetrics, host.metrics)
-    return metrics is not None and metrics.live
 
 
 HANDLERS: Handlers = {

@@ -11,6 +11,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations import marking
 from xapi_async.operations.context import Context
+from xapi_async.operations.devices.vusb import refresh_vusbs
 from xapi_async.operations.networking import vif as vifs
 from xapi_async.operations.networking.vif_rules import RULES as VIF_RULES
 from xapi_async.operations.storage import vbd_records as vbds
@@ -94,3 +95,4 @@ def refresh(tx: Transaction, ref: str) -> None:
     if tx.find(VM, ref) is not None:
         vbds.refresh_devices(tx, ref)
         vifs.refresh_vifs(tx, ref)
+        refresh_vusbs(tx, ref)

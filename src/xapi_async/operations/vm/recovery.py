@@ -21,6 +21,7 @@ from xapi_async.objects.clock import from_api_time
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
+from xapi_async.operations.devices.placement import drop_reservations
 from xapi_async.operations.own_work import own_context
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.domains import domain_on_record
@@ -45,6 +46,7 @@ async def recover(services: Services) -> None:
             if vm is not None and not vm.is_control_domain and not vm.current_operations:
                 unfinished += _unfinished_image(services, vm)
                 _settle(tx, services, vm)
+        drop_reservations(tx)
     unfinished += [image for image in _left_images(store) if image not in unfinished]
     if unfinished:
         async with own_context(services, "removal of unfinished suspend images") as ctx:

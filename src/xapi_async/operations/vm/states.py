@@ -17,6 +17,7 @@ from xapi_async.operations.devices.placement import (
     note_devices_halted,
     note_gpus_plugged,
     note_gpus_suspended,
+    note_pcis_plugged,
     note_usbs_plugged,
 )
 from xapi_async.operations.vm import attachments
@@ -70,6 +71,8 @@ def become_live(tx: Transaction, ref: str, host: str, domain: Domain, now: float
     _note_metrics(tx, vm, domain, now, is_new_start=is_new_start)
     set_consoles(tx, ref, {console.protocol: console.port for console in domain.consoles})
     note_gpus_plugged(tx, ref)
+    if is_new_start:
+        note_pcis_plugged(tx, ref)
     note_usbs_plugged(tx, ref)
     note_guest(tx, ref, now)
     attachments.refresh(tx, ref)
