@@ -9,6 +9,7 @@ calls are answered in between.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from time import perf_counter
@@ -21,6 +22,8 @@ from xapi_async.rpc.alarms import Alarms
 from xapi_async.rpc.call import Waiting
 from xapi_async.rpc.event_batches import Batches
 from xapi_async.rpc.subscriptions import Subscription
+
+log = logging.getLogger(__name__)
 
 
 class LogoutHook(Protocol):
@@ -253,7 +256,10 @@ class Waiters:
             if not (batch.events or waiter.must_end):
                 continue  # what came is gone again
             self.remove(waiter)
-            waiter.tell(waiter.error or batch)
+            try:
+                waiter.tell(waiter.error or batch)
+            except Exception:  # others wait as well
+                log.exception("a caller who waited for events could not be answered")
             if perf_counter() > ends:
                 break
         self._is_telling = False
