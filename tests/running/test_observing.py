@@ -49,6 +49,8 @@ def test_the_metrics_agree_with_the_load(server: LiveServer) -> None:
     def grown(name: str) -> float:
         return after.get(name, 0.0) - before.get(name, 0.0)
 
+    while grown('xapi_call_seconds_count{method="host.get_name_label"}') < 404:
+        after = metrics(server.url)  # what other processes count is known a moment later
     assert grown('xapi_calls_total{method="host.get_name_label",result="success"}') == 204
     assert grown('xapi_calls_total{method="host.get_name_label",result="HANDLE_INVALID"}') == 200
     assert grown('xapi_calls_total{method="host.set_name_description",result="success"}') == 200
@@ -83,16 +85,13 @@ def test_what_is_there_now_is_shown(server: LiveServer) -> None:
     assert metrics(server.url)["xapi_sessions"] == sessions - 1
 
 
-AUTHENTICATION_FAILED = "SESSION_AUTHENTICATION_FAILED"
-
-
 def test_a_slow_call_is_in_the_log_with_its_request(server: LiveServer) -> None:
     server.raw().session.login_with_password("root", "wrong")
     lines = [json.loads(line) for line in server.log().splitlines()]
-    about = [line for line in lines if "session.login_with_password" in line["message"]]
-    (slow,) = [line for line in about if "slow call" in line["message"] and AUTHENTICATION_FAILED in line["message"]]
-    (refused,) = [line for line in about if f"refused: {AUTHENTICATION_FAILED}" in line["message"]]
-    assert slow["request"] == refused["request"] != ""
+    said = ("session.login_with_password", "SESSION_AUTHENTICATION_FAILED")  # another log-in may have been slow as well
+    mine = [line for line in lines if all(words in line["message"] for words in said)]
+    assert any("slow call" in line["message"] for line in mine)
+    assert len({line["request"] for line in mine}) == 1
     assert all(line["time"].endswith("Z") for line in lines)
 
 

@@ -130,8 +130,9 @@ class Dispatcher:
         return outcome
 
     def _count(self, call: Call, outcome: Outcome, start: float) -> None:
-        code = outcome.error.code if isinstance(outcome, Failure) else None
-        self.stats.note(self._known(call.method), code, perf_counter() - start)
+        code = None if type(outcome) is Success else outcome.error.code  # type: ignore[union-attr]
+        method = call.method
+        self.stats.note(method if method in self._table else UNKNOWN, code, perf_counter() - start)
 
     def _known(self, method: str) -> str:
         """The name of a method where it has one: clients may send any text, of any length."""

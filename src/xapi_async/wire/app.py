@@ -17,6 +17,7 @@ import stat
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ from xapi_async.wire.fastlane import Connection
 from xapi_async.wire.heads import Heads, call_headers
 from xapi_async.wire.held import Held
 from xapi_async.wire.pages import LastPieces, RawResponse, error_bytes, options_bytes, reply_pieces
+from xapi_async.wire.repeated import Repeated
 from xapi_async.wire.routing import METHODS, Router, Routes
 from xapi_async.wire.rpc_endpoint import Dispatcher, Forward, Gate, PathKind, Pending, RpcEndpoint
 from xapi_async.wire.settings import WireSettings
@@ -38,6 +40,10 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 4096
 """Connections that may wait to be accepted; many clients come at once after a restart."""
+
+
+_ORIGINS = 4096
+"""How many addresses of clients are kept, so that connections from the same one share it."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,8 @@ class HttpServer(web.Server):
         self._front = front
         self.endpoint = front.endpoint
         self.heads = front.heads
+        self.repeated = front.repeated
+        self.origin_of = lru_cache(_ORIGINS)(Origin)
         self.last_pieces = LastPieces()
         self.is_local = is_local
 
@@ -146,6 +154,7 @@ class Front:
             self.endpoint = RpcEndpoint(dispatcher, settings, sharing.gate, sharing.forward)
             self.new_connection = sharing.connection
         self.heads = Heads(self.router, settings.max_body_bytes)
+        self.repeated = Repeated()
         self.servers = HttpServer(self, is_local=False), HttpServer(self, is_local=True)
         self.options = _options(settings)
         self.refused = 0
@@ -164,6 +173,7 @@ class Front:
         """Put other limits in force; those of a connection's heads and idleness for new connections."""
         self.settings = self.endpoint.settings = settings
         self.heads.limit(settings.max_body_bytes)
+        self.repeated.clear()
         self.options = _options(settings)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -221,9 +231,10 @@ class Front:
             return RawResponse(data, keep_alive=False, hang_up=True)
         connection = cast(Connection, request.protocol)
         try:
-            answer = self.endpoint.answer(body, kind, connection.origin, call_headers(request.raw_headers))
+            asked = self.endpoint.read(body, kind, connection.origin, call_headers(request.raw_headers))
         except BadRequestError as error:
             return self._error(request, 500, str(error))
+        answer = self.endpoint.answer(asked)
         if isinstance(answer, Held):
             answer = Pending(answer.reply(), answer.only_waits)
         if isinstance(answer, Pending):

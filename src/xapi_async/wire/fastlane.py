@@ -30,6 +30,7 @@ from xapi_async.wire.heads import CallHead, StreamHead
 from xapi_async.wire.held import Held
 from xapi_async.wire.inflow import BodyReader, Inflow
 from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
+from xapi_async.wire.repeated import Known
 from xapi_async.wire.rpc_endpoint import Pending, Reply
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Connection(RequestHandler):
             self.origin = Origin(is_local=True)
         else:
             peer = transport.get_extra_info("peername")
-            self.origin = Origin(address=str(peer[0]) if peer else "")
+            self.origin = server.origin_of(str(peer[0]) if peer else "")
         if not server.admit(self):
             self._end([error_bytes(503, "the server has as many connections as it may have; try again later")])
 
@@ -122,7 +123,11 @@ class Connection(RequestHandler):
         if self._force_close or self._close:
             return
         if not self._buffer and self._answering is None and not self._is_held:
-            self._serve(data)
+            known = self._lane.repeated.find(data)
+            if known is not None and known.asked.call.origin is self.origin:
+                self._serve_known(known)
+            else:
+                self._serve(data)
             return
         self._buffer += data
         if self._answering is not None or self._is_held:
@@ -184,6 +189,23 @@ class Connection(RequestHandler):
 
     # The lane
 
+    def _serve_known(self, known: Known) -> None:
+        """Answer a request that came alone, and before as well."""
+        head, server = known.head, self._lane
+        assert server is not None  # as for :meth:`_serve`
+        answer = server.endpoint.answer(known.asked)
+        if not isinstance(answer, Reply):
+            self._wait_for(answer, head, b"")
+            return
+        pieces = reply_pieces(answer, is_http_10=head.is_http_10, keep_alive=head.keep_alive)
+        if not head.keep_alive:
+            self._end(pieces)
+            return
+        self._flush(pieces)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._paused:
+            self._hold()
+
     def _serve(self, data: bytes) -> None:
         """Answer the requests in some data, which begins with one; keep what is incomplete."""
         server = self._lane
@@ -209,18 +231,18 @@ class Connection(RequestHandler):
                 self._needed = stop - start
                 break
             try:
-                answer = server.endpoint.answer(data[end + 4 : stop], head.kind, self.origin, head.headers)
+                asked = server.endpoint.read(data[end + 4 : stop], head.kind, self.origin, head.headers)
             except BadRequestError as error:
                 written.append(error_bytes(500, str(error), is_http_10=head.is_http_10))
                 self._end(written)
                 return
+            if stop - start == size:
+                server.repeated.add(data, head, asked)
+            answer = server.endpoint.answer(asked)
             start = stop
             if not isinstance(answer, Reply):
                 self._flush(written)
-                if isinstance(answer, Held):
-                    self._begin_waiting(answer, head, data[start:])
-                else:
-                    self._begin(answer, head, data[start:])
+                self._wait_for(answer, head, data[start:])
                 return
             pieces = reply_pieces(answer, is_http_10=head.is_http_10, keep_alive=head.keep_alive)
             written += pieces
@@ -286,6 +308,12 @@ class Connection(RequestHandler):
         self._timer = None
         if self._answering is None and not self._is_held:
             self._end([error_bytes(500, "the request took too long to arrive")])
+
+    def _wait_for(self, answer: Held | Pending, head: CallHead, rest: bytes) -> None:
+        if isinstance(answer, Held):
+            self._begin_waiting(answer, head, rest)
+        else:
+            self._begin(answer, head, rest)
 
     def _begin(self, pending: Pending, head: CallHead, rest: bytes) -> None:
         self._keep(b"")

@@ -31,13 +31,14 @@ _TABLE_SIZE = 4096
 
 
 class CallHead(NamedTuple):
-    """The head of a call. length: of the body, in bytes."""
+    """The head of a call. length: of the body, in bytes. is_plain: whether it tells nothing of tasks, or secret."""
 
     kind: PathKind
     length: int
     is_http_10: bool
     keep_alive: bool
     headers: CallHeaders | None
+    is_plain: bool
 
 
 class StreamHead(NamedTuple):
@@ -104,7 +105,9 @@ class Heads:
             return None
         is_http_10 = minor == b"0"
         keep_alive = connection == b"keep-alive" if is_http_10 else connection != b"close"
-        return CallHead(kind, length, is_http_10, keep_alive, call_headers(fields.items()))
+        headers = call_headers(fields.items())
+        is_plain = headers is None and _SECRETS.isdisjoint(fields)
+        return CallHead(kind, length, is_http_10, keep_alive, headers, is_plain)
 
 
 def _fields(lines: Iterable[bytes]) -> dict[bytes, bytes] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from html import escape
 from http import HTTPStatus
 
@@ -19,11 +19,11 @@ _CACHING = "cache-control: no-cache, no-store\r\n"
 _CROSS_ORIGIN = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: X-Requested-With\r\n"
 
 
-@cache
-def _reply_head(content_type: str, is_http_10: bool, keep_alive: bool) -> bytes:
+@lru_cache(maxsize=4096)  # answers are of few sizes
+def _reply_head(content_type: str, size: int, is_http_10: bool, keep_alive: bool) -> bytes:
     version, connection = _words(is_http_10, keep_alive)
     return (
-        f"HTTP/{version} 200 OK\r\ncontent-length: %d\r\nconnection: {connection}\r\n{_CACHING}"
+        f"HTTP/{version} 200 OK\r\ncontent-length: {size}\r\nconnection: {connection}\r\n{_CACHING}"
         f"content-type: {content_type}\r\n{_CROSS_ORIGIN}\r\n"
     ).encode()
 
@@ -34,13 +34,14 @@ def _words(is_http_10: bool, keep_alive: bool) -> tuple[str, str]:
 
 def reply_pieces(reply: Reply, *, is_http_10: bool, keep_alive: bool) -> Sequence[bytes]:
     """The answer to a call, in pieces to be written one after the other; a large body is not copied."""
-    body = reply.body
-    head = _reply_head(reply.content_type, is_http_10, keep_alive)
+    content_type, body = reply
     if isinstance(body, bytes):
         size = len(body)
-        return (head % size + body,) if size < LARGE else (head % size, body)
+        head = _reply_head(content_type, size, is_http_10, keep_alive)
+        return (head + body,) if size < LARGE else (head, body)
     size = sum(map(len, body))
-    return (b"".join((head % size, *body)),) if size < LARGE else (head % size, *body)
+    head = _reply_head(content_type, size, is_http_10, keep_alive)
+    return (b"".join((head, *body)),) if size < LARGE else (head, *body)
 
 
 LARGE = 1 << 16

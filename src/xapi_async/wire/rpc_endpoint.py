@@ -67,6 +67,17 @@ class Reply(NamedTuple):
         return self.body if isinstance(self.body, bytes) else b"".join(self.body)
 
 
+class Asked(NamedTuple):
+    """A call as read from a request. is_plain: whether its body is one of those that are remembered."""
+
+    body: bytes
+    kind: PathKind
+    decoded: Decoded
+    call: Call
+    headers: CallHeaders | None
+    is_plain: bool
+
+
 class Pending(NamedTuple):
     """An answer that takes time. only_waits: the call changes nothing, so that it can end with its connection."""
 
@@ -127,10 +138,8 @@ class RpcEndpoint:
         self._last_told: _Told | None = None
         self.pending = 0
 
-    def answer(
-        self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None
-    ) -> Reply | Pending | Held:
-        """Answer a call. Raises BadRequestError where the body is none."""
+    def read(self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None) -> Asked:
+        """The call in a body. Raises BadRequestError where there is none."""
         if kind == "either":
             kind = "json" if body.lstrip()[:1] == b"{" else "xml"
         try:
@@ -144,26 +153,36 @@ class RpcEndpoint:
         if headers is not None:
             call.subtask_of, call.task_id = headers.subtask_of, headers.task_id
             call.task_other_config = headers.task_other_config
+        return Asked(body, kind, decoded, call, headers, body in self._plain)
+
+    def answer(self, asked: Asked) -> Reply | Pending | Held:
+        """Answer a call."""
+        decoded, call, content_type = asked.decoded, asked.call, CONTENT_TYPES[asked.kind]
         outcome: Outcome | Awaitable[Outcome] | Waiting
         try:
             outcome = self._dispatcher.call(call)
         except ElsewhereError:
-            assert self._forward is not None  # who has no other process does not name one
-            only_waits, stopped = decoded.method in _WAITING, partial(_stopped, decoded, CONTENT_TYPES[kind])
-            return self._forward(body, kind, origin, headers, only_waits=only_waits, stopped=stopped)
+            return self._forwarded(asked)
         except Exception as bug:
             outcome = Failure(internal_error(call.method, bug))
-        if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
-            return self._written(decoded, outcome, CONTENT_TYPES[kind])
         if isinstance(outcome, tuple):
-            reply = Reply(CONTENT_TYPES[kind], _encoded(decoded, outcome))
+            reply = Reply(content_type, _encoded(decoded, outcome))
             return reply if self._gate is None else _after_gate(self._gate, call, reply)
+        if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
+            return self._written(decoded, outcome, content_type)
         if self.pending >= self.settings.pending_calls:
             _abandon(outcome)
-            return Reply(CONTENT_TYPES[kind], decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
+            return Reply(content_type, decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
         if isinstance(outcome, Waiting):
-            return _HeldHere(self, outcome, decoded.encode, CONTENT_TYPES[kind])
-        return Pending(self._finish(decoded, outcome, CONTENT_TYPES[kind]), decoded.method in _WAITING)
+            return _HeldHere(self, outcome, decoded.encode, content_type)
+        return Pending(self._finish(decoded, outcome, content_type), decoded.method in _WAITING)
+
+    def _forwarded(self, asked: Asked) -> Held:
+        assert self._forward is not None  # who has no other process does not name one
+        decoded = asked.decoded
+        only_waits, stopped = decoded.method in _WAITING, partial(_stopped, decoded, CONTENT_TYPES[asked.kind])
+        origin = asked.call.origin
+        return self._forward(asked.body, asked.kind, origin, asked.headers, only_waits=only_waits, stopped=stopped)
 
     def _written(self, decoded: Decoded, writing: Writing, content_type: str) -> Held:
         """The answer to a write, which is there in the step in which its change lands."""

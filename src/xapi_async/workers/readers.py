@@ -278,11 +278,13 @@ class _Reader:
         self._feed.applied(self.link, generation)
 
     def _on_call(self, number: int, body: bytes, kind: PathKind, address: str, headers: CallHeaders | None) -> None:
+        endpoint = self._writer.bound.front.endpoint
         try:
-            answer = self._writer.bound.front.endpoint.answer(body, kind, _origin(address), headers)
+            asked = endpoint.read(body, kind, _origin(address), headers)
         except BadRequestError as error:  # limits have changed since the reader let it pass
             self._reply(number, Reply("text/plain", str(error).encode()))
             return
+        answer = endpoint.answer(asked)
         if isinstance(answer, Held):
             if answer.only_waits:
                 self._waiting[number] = answer
