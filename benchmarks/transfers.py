@@ -18,8 +18,9 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from benchmarks.calls import Pool, xml
+from benchmarks.generator import Generator
 from benchmarks.loadgen import Load, Measured
+from benchmarks.requests import xml
 from benchmarks.results import Row
 from benchmarks.servers import GENERATOR_CORES, Running, xapi_async
 

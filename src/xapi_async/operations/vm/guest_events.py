@@ -167,8 +167,11 @@ async def _restart(services: Services, ref: str) -> None:
         await services.hypervisor.reboot(vm.uuid, config, None)
     except (HypervisorError, ApiError):
         _log.warning("VM %s could not be started again after its guest had ended", vm.uuid, exc_info=True)
-        await end_domain(services, ref)
-        return
+        try:
+            await end_domain(services, ref)
+            return
+        except ApiError:
+            _log.warning("VM %s could not be ended either", vm.uuid, exc_info=True)  # so its new domain is shown
     await show_live(services, ref, vm.resident_on, is_new_start=True)
 
 

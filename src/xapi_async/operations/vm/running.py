@@ -83,7 +83,7 @@ async def _reboot(ctx: Context, vm: str, patience: float | None) -> None:
 
 
 async def replace_domain(ctx: Context, vm: str, patience: float | None) -> None:
-    """Reboot a live VM whose operation is marked already; where that leaves no domain, the VM is halted."""
+    """Reboot a live VM whose operation is marked already; where that leaves another domain or none, the VM shows it."""
     services = ctx.services
     async with ctx.store.transaction() as tx:
         raise_hardware_platform(tx, tx.get(VM, vm))
@@ -94,7 +94,8 @@ async def replace_domain(ctx: Context, vm: str, patience: float | None) -> None:
         async with ctx.task.cancellable():
             await services.hypervisor.reboot(target.uuid, config, patience, ctx.task.progress)
     except (HypervisorError, ApiError) as error:
-        if services.hypervisor.domain(target.uuid) is None:
+        domain = services.hypervisor.domain(target.uuid)
+        if domain is None or domain.domid != target.domid:
             await asyncio.shield(show_live(services, vm, host, is_new_start=True))
         raise api_error(ctx.store, error, vm) from error
     await asyncio.shield(show_live(services, vm, host, is_new_start=True))

@@ -103,12 +103,15 @@ async def show_live(services: Services, vm: str, host: str, *, is_new_start: boo
 
 
 async def _abandon(services: Services, vm: str) -> None:
-    """After a start that failed: nothing of it is left."""
+    """After a start that failed: nothing of it is left, as far as that can be."""
     target = services.store.find(VM, vm)
     if target is None:
         return
     host = target.scheduled_to_be_resident_on
     await _destroy_quietly(services, target.uuid)
+    if services.hypervisor.domain(target.uuid) is not None:  # which could not be ended either
+        await show_live(services, vm, host, is_new_start=True)
+        return
     async with services.store.transaction() as tx:
         states.become_halted(tx, vm)
     if host != NULL_REF:
