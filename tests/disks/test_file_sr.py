@@ -14,7 +14,7 @@ import pytest
 from tests.disks.conftest import HOST, MIB, Files
 from xapi_async.objects.entity import new_uuid
 from xapi_async.storage import layers
-from xapi_async.storage.driver import BackendError, DiskRequest, Repository
+from xapi_async.storage.driver import BackendError, CopyRequest, DiskRequest, Repository
 from xapi_async.storage.files import FileDriver
 from xapi_async.storage.iso import IsoDriver
 from xapi_async.storage.places import FileSettings
@@ -130,6 +130,39 @@ async def test_images_put_there_by_hand_become_disks(
     assert {disk.location for disk in await files.driver.scan(files.sr.uuid)} == {found["plain"], copy}
     await files.driver.destroy_disk(files.sr.uuid, copy)
     assert not (files.path / f"{uuid}.vhd").exists()
+
+
+async def test_a_destroyed_image_does_not_come_back(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where a crash comes before its file is removed."""
+    for name in ("first.raw", "second.raw"):
+        (files.path / name).write_bytes(b"x" * MIB)
+    found = {disk.name_label: disk.location for disk in await files.driver.scan(files.sr.uuid)}
+    await files.driver.destroy_disk(files.sr.uuid, found["first"])
+    assert not (files.path / "first.raw").exists()
+
+    def crash(path: Path, missing_ok: bool = False) -> None:
+        raise KeyError(path)
+
+    with monkeypatch.context() as crashing, pytest.raises(KeyError, match="second"):
+        crashing.setattr(Path, "unlink", crash)
+        await files.driver.destroy_disk(files.sr.uuid, found["second"])
+    assert (files.path / "second.raw").exists()
+    await files.restart()
+    assert await files.driver.scan(files.sr.uuid) == []
+    assert not (files.path / "second.raw").exists()
+    # The name is free again.
+    (files.path / "second.raw").write_bytes(b"y" * MIB)
+    await files.restart()
+    assert [disk.name_label for disk in await files.driver.scan(files.sr.uuid)] == ["second"]
+
+
+async def test_a_snapshot_shares_what_its_source_had_for_itself(files: Files) -> None:
+    location = await files.disk()
+    await files.write(location, 0, b"x" * 4 * MIB)
+    request = CopyRequest(new_uuid(), "", "", "20180221T13:05:09Z")
+    made = await files.driver.snapshot(files.sr.uuid, location, request)
+    assert made.also == (await files.state(location),)
+    assert (made.also[0].physical_utilisation, made.disk.physical_utilisation) == (0, 0)
 
 
 async def test_an_image_that_vanished_takes_only_its_disk_along(files: Files) -> None:

@@ -320,6 +320,10 @@ class Driver(Protocol):
         """Note the type of a disk, as VDI_TYPE spells it."""
         ...
 
+    async def set_origin(self, sr: str, location: str, snapshot_of: str, time: str) -> None:
+        """Note that a disk is a snapshot, of which one (a location, else a uuid, else empty), and when it was made."""
+        ...
+
     async def generate_config(self, sr: str, location: str) -> str:
         """An opaque text by which a host can attach the disk without a database."""
         ...

@@ -154,6 +154,9 @@ class IsoDriver:
     async def set_type(self, sr: str, location: str, kind: str) -> None:
         """Nothing: there is no place to note it."""
 
+    async def set_origin(self, sr: str, location: str, snapshot_of: str, time: str) -> None:
+        """Nothing: there is no place to note it."""
+
     async def generate_config(self, sr: str, location: str) -> str:
         """Refused."""
         _refuse()

@@ -87,13 +87,19 @@ def fresh_sm_config(name: str, raw: bool, given: Mapping[str, str]) -> dict[str,
     return {**given, **({"vdi_type": "aio" if raw else "vhd"} if kind_of(name).volumes else {})}
 
 
+def is_own(key: str) -> bool:
+    """Whether an entry of a disk's sm_config is about that disk alone, so that copies do not get it."""
+    return key in ("type", "paused", "vhd-parent") or key.startswith("host_")
+
+
 def virtual_size(name: str, size: int, *, raw: bool) -> int:
     """The size a disk gets that is asked for with ``size`` bytes. Raises BAD_SIZE."""
     if size < 0 or (kind_of(name).vhd and size > LARGEST):
         raise BackendError(BAD_SIZE, str(size))
     if not kind_of(name).vhd:
         return size
-    return max(STEP, _round_up(size, EXTENT if raw and kind_of(name).volumes else STEP))
+    step = EXTENT if raw and kind_of(name).volumes else STEP
+    return max(step, _round_up(size, step))
 
 
 def taken(name: str, size: int, data: int, *, raw: bool, full: bool) -> int:

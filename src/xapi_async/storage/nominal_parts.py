@@ -45,11 +45,6 @@ def used(sr: NominalSr) -> int:
     return sum(disk.state.physical_utilisation for disk in sr.disks.values())
 
 
-def is_own(key: str) -> bool:
-    """Whether an entry of sm_config is about one disk alone."""
-    return key in ("type", "paused") or key.startswith("host_")
-
-
 def only_parent(sm_config: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in sm_config.items() if key == "vhd-parent"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from xapi_async.operations.marking import refresh
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.facts import live
 from xapi_async.operations.storage.sites import Site, failures
-from xapi_async.storage.driver import DiskState, RepositoryState
+from xapi_async.storage.driver import BackendError, DiskState, RepositoryState
 
 # Disks
 
@@ -128,12 +129,24 @@ def _pool(reader: Reader, uuid: str) -> str:
 
 
 def _original(reader: Reader, sr: str, name: str) -> str:
-    """The disk that a snapshot names, by its location or else its uuid."""
-    vdi = find_disk(reader, sr, name, name) if name else None
-    return vdi.ref if vdi is not None else NULL_REF
+    """The disk that a snapshot names: by its location in the SR, or else by its uuid, wherever it is."""
+    if not name:
+        return NULL_REF
+    vdi = find_disk(reader, sr, name, name)
+    if vdi is None:
+        try:
+            vdi = reader.by_uuid(VDI, name)
+        except ApiError:
+            return NULL_REF
+    return vdi.ref
 
 
 # Sizes
+
+
+def promised(kind: str, virtual_size: int) -> int:
+    """The share of a disk in the sum of virtual sizes of its SR: none where only a log of changes is left of it."""
+    return 0 if kind == "cbt_metadata" else virtual_size
 
 
 async def sizes_of(site: Site) -> RepositoryState:
@@ -142,17 +155,21 @@ async def sizes_of(site: Site) -> RepositoryState:
         return await site.driver.state(site.sr)
 
 
-def note_sizes(tx: Transaction, sr: str, state: RepositoryState, *, more: int = 0, **values: Any) -> None:
-    """Show how full an SR is. more: bytes by which the sum of its virtual sizes has grown."""
+async def sizes_if_known(site: Site) -> RepositoryState | None:
+    """As :func:`sizes_of`, after a change that has happened whatever becomes of the SR; None where it cannot tell."""
+    try:
+        return await site.driver.state(site.sr)
+    except BackendError:
+        return None
+
+
+def note_sizes(tx: Transaction, sr: str, state: RepositoryState | None, *, more: int = 0, **values: Any) -> None:
+    """Show how full an SR is, as far as it is known. more: bytes by which the sum of its virtual sizes has grown."""
     target = tx.find(SR, sr)
     if target is None:
         return
-    wanted: Mapping[str, Any] = {
-        "physical_size": state.physical_size,
-        "physical_utilisation": state.physical_utilisation,
-        "virtual_allocation": target.virtual_allocation + more,
-        **values,
-    }
+    sizes = dataclasses.asdict(state) if state is not None else {}
+    wanted: Mapping[str, Any] = {**sizes, "virtual_allocation": target.virtual_allocation + more, **values}
     changed = {name: value for name, value in wanted.items() if getattr(target, name) != value}
     if changed:
         tx.set(target, **changed)

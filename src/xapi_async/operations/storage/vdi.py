@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
@@ -24,6 +25,8 @@ from xapi_async.operations.storage.records import (
     find_disk,
     new_disk,
     note_sizes,
+    promised,
+    sizes_if_known,
     sizes_of,
     update_disk,
 )
@@ -121,12 +124,12 @@ async def destroy(ctx: Context, self: str) -> None:
 
 
 async def _note_destroyed(ctx: Context, self: str, site: Site) -> None:
-    sizes = await sizes_of(site)
+    sizes = await sizes_if_known(site)
     async with ctx.store.transaction() as tx:
         vdi = tx.get(VDI, self)
-        note_sizes(tx, site.ref, sizes, more=-vdi.virtual_size)
-        if "vhd-parent" in vdi.sm_config:
-            make_dirty(tx, site.ref)  # hidden disks may be gone too
+        note_sizes(tx, site.ref, sizes, more=-promised(vdi.type, vdi.virtual_size))
+        if "vhd-parent" in vdi.sm_config or vdi.is_a_snapshot or vdi.snapshots:
+            make_dirty(tx, site.ref)  # hidden disks may be gone too, and others have for themselves what was shared
         delete_disk(tx, vdi)
 
 
@@ -177,12 +180,13 @@ async def introduce(
         async with ctx.store.transaction() as tx:
             existing = find_disk(tx, SR, location)
             if existing is not None:
-                update_disk(tx, existing, state)
-                tx.set(existing, **values)
-                note_sizes(tx, SR, sizes)
-                return existing.ref
-            vdi = new_disk(tx, SR, state, **{**values, "uuid": uuid})
-            note_sizes(tx, SR, sizes, more=state.virtual_size)
+                vdi = existing
+                update_disk(tx, vdi, state)
+                tx.set(vdi, **values)
+            else:
+                vdi = new_disk(tx, SR, state, **{**values, "uuid": uuid})
+            note_sizes(tx, SR, sizes, more=state.virtual_size if existing is None else 0)
+            vdi = tx.get(VDI, vdi.ref)
         names = {"name_label": vdi.name_label, "name_description": vdi.name_description}
         with failures(SR, vdi.ref):
             await site.driver.rename(site.sr, location, **names)
@@ -281,7 +285,7 @@ async def resize(ctx: Context, vdi: str, size: int) -> None:
             return
         with failures(found.SR, vdi):
             state = await site.driver.resize(site.sr, found.location, size)
-        sizes = await sizes_of(site)
+        sizes = await sizes_if_known(site)
         lost_tracking = found.cbt_enabled and not state.cbt_enabled
         async with ctx.store.transaction() as tx:
             target = tx.get(VDI, vdi)
@@ -303,6 +307,7 @@ async def generate_config(ctx: Context, host: str, vdi: str) -> str:
 
     Raises SR_HAS_NO_PBDS [SR], VDI_NOT_MANAGED [VDI].
     """
+    ctx.store.get(Host, host)
     async with marked(ctx, vdi_rules.RULES, vdi, "generate_config"):
         found = ctx.store.get(VDI, vdi)
         site = site_of(ctx.services, found.SR)

@@ -26,6 +26,7 @@ from xapi_async.operations.storage.facts import (
     the_pool,
     vbds_of_vdi,
 )
+from xapi_async.operations.storage.origins import note_origins
 from xapi_async.operations.storage.plugging import prepare_disk, release_disk
 from xapi_async.operations.storage.vdi import destroy
 from xapi_async.operations.storage.vdi_copies import copy_into_new
@@ -133,6 +134,7 @@ async def _take_place(ctx: Context, moved: Mapping[str, str], vdi: str) -> None:
                     snapshot_time=source.snapshot_time,
                 )
             refresh(tx, vdi_rules.RULES, new)
+    await note_origins(services, moved.values())
     for ref, host in running.items():
         await prepare_disk(services, ref, host)
 
