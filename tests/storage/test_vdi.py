@@ -128,6 +128,20 @@ async def test_names_reach_the_storage(lab: Lab) -> None:
     assert await lab.refused("VDI.set_name_label", found.ref, "x") == ["SR_HAS_NO_PBDS", sr]
 
 
+@pytest.mark.parametrize("text", ["\x00", "a\x1fb", "\ufffe", "\ud800"])
+async def test_names_that_the_storage_cannot_note(lab: Lab, text: str) -> None:
+    sr = await lab.sr()
+    vdi = await lab.vdi(sr, name_label="\t\n\U0001f4be")
+    for message in ("VDI.set_name_label", "VDI.set_name_description"):
+        assert (await lab.refused(message, vdi, text))[0] == "SR_BACKEND_FAILURE_447"
+    for field in ("name_label", "name_description"):
+        with pytest.raises(ApiError) as caught:
+            await lab.vdi(sr, **{field: text})
+        assert caught.value.code == "SR_BACKEND_FAILURE_447"
+    assert lab.get_sr(sr).VDIs == (vdi,)
+    assert (lab.get_vdi(vdi).name_label, lab.get_vdi(vdi).name_description) == ("\t\n\U0001f4be", "")
+
+
 async def test_resizing(lab: Lab) -> None:
     sr = await lab.sr()
     vdi = await lab.vdi(sr, 8 * MIB)

@@ -56,6 +56,7 @@ BAD_SIZE = 79
 VDI_CREATE_FAILED = 78
 CHAIN_TOO_LONG = 109
 VDI_MISSING = 144
+BAD_TEXT = 447
 CBT_INCONSISTENT = 459
 CBT_CANNOT_COMPUTE = 460
 
@@ -95,7 +96,7 @@ FAILURES: Mapping[int, str] = {
     222: "The ISO share could not be mounted",
     225: "The location of the ISO share is malformed",
     226: "The path of the ISO images does not exist",
-    447: "The text holds characters that XML cannot carry",
+    BAD_TEXT: "The text holds characters that XML cannot carry",
     454: "SMB storage is not licensed",
     457: "Changed block tracking could not be switched on",
     458: "Changed block tracking could not be switched off",

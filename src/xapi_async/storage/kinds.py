@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from xapi_async.storage.driver import BAD_KIND, BAD_SIZE, BackendError
+from xapi_async.storage.driver import BAD_KIND, BAD_SIZE, BAD_TEXT, BackendError
 
 MIB: Final = 1 << 20
 STEP: Final = 2 * MIB
@@ -54,6 +55,8 @@ KINDS: Mapping[str, Kind] = {
 }
 """Every type a fresh host has a plugin for."""
 
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 _OTHER: Final = Kind()
 
 
@@ -85,6 +88,13 @@ def made_sm_config(name: str) -> dict[str, str]:
 def fresh_sm_config(name: str, raw: bool, given: Mapping[str, str]) -> dict[str, str]:
     """The sm_config of a new disk in an SR of a type."""
     return {**given, **({"vdi_type": "aio" if raw else "vhd"} if kind_of(name).volumes else {})}
+
+
+def require_text(*names: str) -> None:
+    """Raise BAD_TEXT for names that XML cannot carry, in which backends note them."""
+    for name in names:
+        if found := _NOT_XML.search(name):
+            raise BackendError(BAD_TEXT, f"U+{ord(found[0]):04X}")
 
 
 def is_own(key: str) -> bool:

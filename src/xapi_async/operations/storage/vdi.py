@@ -33,6 +33,7 @@ from xapi_async.operations.storage.records import (
 from xapi_async.operations.storage.scanning import make_dirty
 from xapi_async.operations.storage.sites import Site, failures, site_of
 from xapi_async.storage.driver import BackendError, DiskRequest, DiskState
+from xapi_async.storage.kinds import require_text
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -67,6 +68,7 @@ async def create(ctx: Context, args: Mapping[str, Any], *, unfinished: bool = Fa
             unfinished=unfinished,
         )
         with failures(sr):
+            require_text(request.name_label, request.name_description)
             state = await site.driver.create_disk(site.sr, request)
         async with recorded(site, state):
             if state.virtual_size < args["virtual_size"]:
@@ -250,17 +252,19 @@ async def _read_again(ctx: Context, ref: str) -> None:
 
 
 async def set_name_label(ctx: Context, self: str, value: str) -> None:
-    """VDI.set_name_label. Raises SR_HAS_NO_PBDS [SR]."""
+    """VDI.set_name_label. Raises SR_HAS_NO_PBDS [SR], or SR_BACKEND_FAILURE_447 for what XML cannot carry."""
     await _rename(ctx, self, name_label=value)
 
 
 async def set_name_description(ctx: Context, self: str, value: str) -> None:
-    """VDI.set_name_description. Raises SR_HAS_NO_PBDS [SR]."""
+    """VDI.set_name_description. Raises as VDI.set_name_label."""
     await _rename(ctx, self, name_description=value)
 
 
 async def _rename(ctx: Context, ref: str, **names: str) -> None:
     site = site_of(ctx.services, ctx.store.get(VDI, ref).SR)
+    with failures(site.ref, ref):
+        require_text(*names.values())
     async with ctx.store.transaction() as tx:
         vdi = tx.get(VDI, ref)
         tx.set(vdi, **names)
