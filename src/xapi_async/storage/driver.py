@@ -120,6 +120,8 @@ class Repository:
     shared: bool = False
     size: int = 0
     content_type: str = ""
+    name_label: str = ""
+    name_description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +264,10 @@ class Driver(Protocol):
 
     async def detach(self, host: str, sr: str) -> None:
         """Take an SR from a host; no error where the host does not use it."""
+        ...
+
+    async def note(self, sr: Repository) -> None:
+        """Note the names of an SR that is attached, so that a probe finds them elsewhere too."""
         ...
 
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:

@@ -9,36 +9,53 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xapi_async.storage.choices import require_choice
-from xapi_async.storage.disk_folder import LAYERS
+from xapi_async.storage.disk_folder import INDEX, LAYERS
 from xapi_async.storage.driver import BackendError, Repository
+from xapi_async.storage.index import load
 from xapi_async.storage.kinds import kind_of
 from xapi_async.storage.places import NO_LOCATION, NO_SERVERPATH, FileSettings, nfs_share
-from xapi_async.storage.probing import nfs_exports, sr_list
+from xapi_async.storage.probing import metadata, nfs_exports, sr_list, versions, wants_metadata
 
 _ORIGIN = "origin.json"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def probe(settings: FileSettings, kind: str, config: Mapping[str, str]) -> str:
+def probe(settings: FileSettings, kind: str, config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
     """The SRs in the place that a configuration names, as XML. Raises BackendError where it is incomplete."""
     if kind in ("file", "nfs"):
-        return sr_list({"UUID": path.name} for path in _srs_in(_place(settings, kind, config)))
+        found = ({"UUID": path.name} for path in _srs_in(_place(settings, kind, config)))
+        return sr_list(found, versions(kind, config))
     origins = {path: origin for path in _srs_in(settings.folder) if (origin := origin_of(path)).get("type") == kind}
     size = shutil.disk_usage(settings.folder).total if settings.folder.is_dir() else 0
     require_choice(kind, config, origins.values(), size)
     needs = [key for key, _ in kind_of(kind).needs]
     device = config.get("device") or f"/dev/disk/by-id/scsi-{config.get('SCSIid', '')}"
+    with_metadata = wants_metadata(kind, sm_config)
     return sr_list(
-        {"UUID": path.name, "Devlist": device, "size": str(size)}
+        {
+            "UUID": path.name,
+            "Devlist": device,
+            "size": str(size),
+            **(_metadata(path, origin) if with_metadata else {}),
+        }
         for path, origin in origins.items()
         if all(origin.get(key) == config[key] for key in needs)
     )
 
 
+def _metadata(path: Path, origin: Mapping[str, str]) -> Mapping[str, str]:
+    disks = load(path / INDEX).disks.values()
+    holds_database = any(disk.details.get("type") == "metadata" for disk in disks)
+    return metadata(origin.get("name_label", ""), origin.get("name_description", ""), holds_database=holds_database)
+
+
 def note_origin(folder: Path, sr: Repository) -> None:
-    """Note which device or LUN an SR was made on. Raises OSError."""
+    """Note which device or LUN an SR was made on, and what it is called. Raises OSError."""
     kept = {key: sr.device_config[key] for key, _ in kind_of(sr.type).needs}
-    (folder / _ORIGIN).write_text(json.dumps({"type": sr.type, **kept}))
+    names = {"name_label": sr.name_label, "name_description": sr.name_description}
+    new = folder / f"{_ORIGIN}.new"
+    new.write_text(json.dumps({"type": sr.type, **names, **kept}))
+    new.replace(folder / _ORIGIN)
 
 
 def origin_of(folder: Path) -> Mapping[str, str]:

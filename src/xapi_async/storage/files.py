@@ -104,9 +104,13 @@ class FileDriver:
         """Take an SR from a host."""
         await self._threads.backend(driver.SR_UNAVAILABLE, self._repositories.detach, host, sr)
 
+    async def note(self, sr: Repository) -> None:
+        """Note the names of an SR in its folder."""
+        await self._threads.backend(driver.SR_UNAVAILABLE, self._repositories.note, sr)
+
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """Look for SRs in the place that a configuration names."""
-        return await self._threads.backend(driver.SR_UNAVAILABLE, probe, self._settings, kind, device_config)
+        return await self._threads.backend(driver.SR_UNAVAILABLE, probe, self._settings, kind, device_config, sm_config)
 
     async def state(self, sr: str) -> RepositoryState:
         """The sizes of the file system that the SR is in."""

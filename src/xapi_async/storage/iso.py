@@ -81,6 +81,9 @@ class IsoDriver:
         if not hosts:
             self._folders.pop(sr, None)
 
+    async def note(self, sr: Repository) -> None:
+        """Nothing: there is no place to note it."""
+
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """Refused."""
         _refuse()

@@ -110,6 +110,11 @@ class NominalDriver:
         if sr in self._srs:
             self._srs[sr].hosts.discard(host)
 
+    async def note(self, sr: Repository) -> None:
+        """Note the names of an SR."""
+        known = self._sr(sr.uuid)
+        known.facts = replace(known.facts, name_label=sr.name_label, name_description=sr.name_description)
+
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """The SRs at a place, or the choices for what the configuration lacks."""
         known = [sr.facts.device_config for sr in self._srs.values()]
@@ -122,7 +127,9 @@ class NominalDriver:
             for sr in self._srs.values()
             if sr.facts.type == kind and all(sr.facts.device_config.get(key) == device_config[key] for key in needs)
         ]
-        return probing.sr_list(probed(kind, sr) for sr in found)
+        with_metadata = probing.wants_metadata(kind, sm_config)
+        versions = probing.versions(kind, device_config)
+        return probing.sr_list((probed(kind, sr, with_metadata=with_metadata) for sr in found), versions)
 
     async def state(self, sr: str) -> RepositoryState:
         """The sizes of an SR."""

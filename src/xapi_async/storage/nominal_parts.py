@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from xapi_async.storage import probing
 from xapi_async.storage.driver import VDI_CREATE_FAILED, BackendError, DiskRequest, DiskState, Repository
 from xapi_async.storage.nominal_logs import Log
 
@@ -63,11 +64,16 @@ def iso_name(request: DiskRequest) -> str:
     return name
 
 
-def probed(kind: str, sr: NominalSr) -> Mapping[str, str]:
+def probed(kind: str, sr: NominalSr, *, with_metadata: bool) -> Mapping[str, str]:
+    """What a probe says of an SR. with_metadata: its names too, and whether it holds a pool's database."""
     uuid, config = sr.facts.uuid, sr.facts.device_config
     if kind == "iscsi":
         return {"UUID": uuid, "Target": config["target"], "TargetIQN": config["targetIQN"]}
     if kind in ("nfs", "smb", "file"):
         return {"UUID": uuid}
     device = config.get("device") or f"/dev/disk/by-id/scsi-{config.get('SCSIid', '')}"
-    return {"UUID": uuid, "Devlist": device, "size": str(sr.size)}
+    more: Mapping[str, str] = {}
+    if with_metadata:
+        holds_database = any(disk.state.type == "metadata" for disk in sr.disks.values())
+        more = probing.metadata(sr.facts.name_label, sr.facts.name_description, holds_database=holds_database)
+    return {"UUID": uuid, "Devlist": device, "size": str(sr.size), **more}

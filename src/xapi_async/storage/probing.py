@@ -16,9 +16,34 @@ def document(root: Node) -> str:
     return f'<?xml version="1.0" ?>\n{ElementTree.tostring(element, encoding="unicode")}\n'
 
 
-def sr_list(found: Iterable[Mapping[str, str]]) -> str:
-    """The SRs found, each with its properties."""
-    return document(("SRlist", [("SR", list(sr.items())) for sr in found]))
+NFS_VERSIONS = ("3", "4")
+
+
+def sr_list(found: Iterable[Mapping[str, str]], versions: Sequence[str] = ()) -> str:
+    """The SRs found, each with its properties. versions: of the protocol, where they were asked for."""
+    srs: list[Node] = [("SR", list(sr.items())) for sr in found]
+    if versions:
+        srs.append(("SupportedVersions", [("Version", version) for version in versions]))
+    return document(("SRlist", srs))
+
+
+def versions(kind: str, device_config: Mapping[str, str]) -> Sequence[str]:
+    """The versions of NFS a probe is to list, where its configuration asks for them."""
+    return NFS_VERSIONS if kind == "nfs" and "probeversion" in device_config else ()
+
+
+def wants_metadata(kind: str, sm_config: Mapping[str, str]) -> bool:
+    """Whether a probe is to say what SRs on LUNs are called, and whether a pool's database is in them."""
+    return kind.startswith("lvmo") and sm_config.get("metadata") == "true"
+
+
+def metadata(name_label: str, name_description: str, *, holds_database: bool) -> Mapping[str, str]:
+    """What such a probe says of an SR."""
+    return {
+        "name_label": name_label,
+        "name_description": name_description,
+        "pool_metadata_detected": "true" if holds_database else "false",
+    }
 
 
 def nfs_exports(exports: Iterable[tuple[str, str]]) -> str:

@@ -17,6 +17,9 @@ from xapi_async.storage.index import spare_file, sync_folder
 from xapi_async.storage.kinds import made_sm_config
 from xapi_async.storage.places import FileSettings, disk_place
 
+_WITHOUT_ORIGIN = ("file", "nfs")
+"""Types of SR that are found by the folder they are in."""
+
 log = logging.getLogger(__name__)
 
 
@@ -52,11 +55,16 @@ class Repositories:
             raise BackendError(SR_UNAVAILABLE, str(path))
         path.mkdir(parents=sr.type != "nfs", exist_ok=True)
         (path / LAYERS).mkdir()
-        if sr.type not in ("file", "nfs"):
+        if sr.type not in _WITHOUT_ORIGIN:
             note_origin(path, sr)
         sync_folder(path)
         sync_folder(path.parent)
         return made_sm_config(sr.type)
+
+    def note(self, sr: Repository) -> None:
+        """Note what an SR is called now. Raises BackendError and OSError."""
+        if sr.type not in _WITHOUT_ORIGIN:
+            note_origin(disk_place(self._settings, sr), sr)
 
     def delete(self, sr: Repository) -> None:
         """Delete what is ours in the folder of an SR, and the folder if that is. Raises BackendError and OSError."""

@@ -71,7 +71,17 @@ def driver_of(services: Services, sr: SR) -> Driver:
 
 def repository(sr: SR, pbd: PBD, size: int = 0) -> Repository:
     """An SR as its driver is told of it, by one host's connection."""
-    return Repository(sr.uuid, sr.type, pbd.device_config, sr.sm_config, sr.shared, size, sr.content_type)
+    return Repository(
+        sr.uuid,
+        sr.type,
+        pbd.device_config,
+        sr.sm_config,
+        sr.shared,
+        size,
+        sr.content_type,
+        sr.name_label,
+        sr.name_description,
+    )
 
 
 @contextmanager

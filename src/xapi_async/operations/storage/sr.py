@@ -225,9 +225,11 @@ async def set_name_description(ctx: Context, sr: str, value: str) -> None:
 
 
 async def _rename(ctx: Context, sr: str, **names: str) -> None:
-    site_of(ctx.services, sr)
+    site = site_of(ctx.services, sr)
     async with ctx.store.transaction() as tx:
         tx.set(tx.get(SR, sr), **names)
+    with failures(sr):
+        await site.driver.note(repository(ctx.store.get(SR, sr), ctx.store.get(PBD, site.pbd)))
     await scanning.refresh_sizes(ctx.services, sr)
 
 
