@@ -329,6 +329,7 @@ async def test_a_probe_tells_the_versions_of_nfs_where_it_is_asked_to(lab: Lab) 
     assert [item.text for item in found.iterfind("SupportedVersions/Version")] == ["3", "4"]
 
 
+LUNS = "107 Devlist BlockDevice path SCSIid vendor serial size adapter channel id lun Adapter host name manufacturer id"
 PROBES: list[tuple[str, dict[str, str], str]] = [
     ("nfs", {}, "102"),
     ("nfs", {"server": "nas"}, "101 nfs-exports Export Target Path Accesslist"),
@@ -340,16 +341,8 @@ PROBES: list[tuple[str, dict[str, str], str]] = [
     ("lvmoiscsi", {"target": "san", "targetIQN": "iqn.x"}, "107 iscsi-target LUN vendor serial LUNid size SCSIid"),
     ("iscsi", {}, "95"),
     ("iscsi", {"target": "san"}, "96 iscsi-target-iqns TGT Index IPAddress Port TargetIQN"),
-    (
-        "lvmohba",
-        {},
-        "107 Devlist BlockDevice path SCSIid vendor serial size adapter channel id lun Adapter host name manufacturer id",
-    ),
-    (
-        "lvmofcoe",
-        {},
-        "107 Devlist BlockDevice path SCSIid vendor serial size adapter channel id lun Adapter host name manufacturer id",
-    ),
+    ("lvmohba", {}, LUNS),
+    ("lvmofcoe", {}, LUNS),
     ("file", {}, "94"),
 ]
 
