@@ -26,8 +26,11 @@ from xapi_async.storage.driver import BackendError, DiskState, RepositoryState
 
 
 def new_disk(tx: Transaction, sr: str, state: DiskState, **values: Any) -> VDI:
-    """A record of a disk that has none yet, with its allowed operations. values: what the backend does not know."""
-    uuid = {"uuid": state.uuid} if state.uuid else {}
+    """A record of a disk that has none yet, with its allowed operations. values: what the backend does not know.
+
+    Where another SR has a disk of the same uuid, as from a copied file, the record gets a fresh one.
+    """
+    uuid = {"uuid": state.uuid} if state.uuid and _by_uuid(tx, state.uuid) is None else {}
     given = {"managed": state.managed, "location": state.location, "sm_config": dict(state.sm_config)}
     vdi = tx.create(VDI, SR=sr, **{**uuid, **given, **_shown(tx, sr, state), **values})
     refresh(tx, vdi_rules.RULES, vdi.ref)
@@ -132,13 +135,15 @@ def _original(reader: Reader, sr: str, name: str) -> str:
     """The disk that a snapshot names: by its location in the SR, or else by its uuid, wherever it is."""
     if not name:
         return NULL_REF
-    vdi = find_disk(reader, sr, name, name)
-    if vdi is None:
-        try:
-            vdi = reader.by_uuid(VDI, name)
-        except ApiError:
-            return NULL_REF
-    return vdi.ref
+    vdi = find_disk(reader, sr, name, name) or _by_uuid(reader, name)
+    return vdi.ref if vdi is not None else NULL_REF
+
+
+def _by_uuid(reader: Reader, uuid: str) -> VDI | None:
+    try:
+        return reader.by_uuid(VDI, uuid)
+    except ApiError:
+        return None
 
 
 # Sizes
