@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,7 +48,8 @@ class FaultyLab(DiskLab):
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyLab]:
     folder = tmp_path_factory.mktemp("faulty")
-    environment = {"PYTHONPATH": str(Path(__file__).parent / "faults"), "FAULTS": str(folder / "faults.json")}
+    places = (str(Path(__file__).parent / "faults"), *filter(None, [os.environ.get("PYTHONPATH")]))
+    environment = {"PYTHONPATH": os.pathsep.join(places), "FAULTS": str(folder / "faults.json")}
     with disk_lab(folder, environment=environment) as lab:
         faulty = FaultyLab(lab.server, lab.session)
         faulty.faults = folder / "faults.json"

@@ -11,6 +11,7 @@ from tests.storage.conftest import GIB, MIB, Lab
 from tests.support import FakeTask, context
 from xapi_async.datamodel.classes.crashdump import Crashdump
 from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pool import Pool
@@ -350,6 +351,29 @@ async def test_into_what_a_disk_can_be_copied(lab: Lab) -> None:
     assert (await lab.refused("VDI.copy", source, NULL_REF, *NONE))[0] == "HANDLE_INVALID"
     await lab.set(VDI, source, managed=False)
     assert await lab.refused("VDI.copy", source, sr, *NONE) == ["VDI_NOT_MANAGED", source]
+
+
+async def test_which_host_copies(lab: Lab) -> None:
+    shared, local, remote = await lab.sr("nfs"), await lab.sr("ext"), await lab.sr("ext", host=1)
+    # One that sees both, slaves first; and the master's connection is not needed to read.
+    await lab.call("PBD.unplug", lab.pbd(shared, 0))
+    with pytest.raises(ApiError) as caught:
+        await lab.vdi(shared)
+    assert caught.value.description == ["SR_HAS_NO_PBDS", shared]
+    await lab.call("PBD.plug", lab.pbd(shared, 0))
+    source = await lab.vdi(shared)
+    await lab.call("PBD.unplug", lab.pbd(shared, 0))
+    for target in (local, remote):
+        made = await lab.call("VDI.copy", source, target, *NONE)
+        assert target == lab.get_vdi(made).SR
+    await lab.call("PBD.unplug", lab.pbd(shared, 1))
+    assert await lab.refused("VDI.copy", source, local, *NONE) == ["SR_HAS_NO_PBDS", shared]
+    await lab.call("PBD.plug", lab.pbd(shared, 1))
+    metrics = lab.store.get(Host, lab.hosts[1]).metrics
+    await lab.set(HostMetrics, metrics, live=False)
+    assert await lab.refused("VDI.copy", source, local, *NONE) == ["HOST_OFFLINE", lab.hosts[1]]
+    await lab.call("PBD.plug", lab.pbd(shared, 0))
+    await lab.call("VDI.copy", source, local, *NONE)
 
 
 class SlowTask(FakeTask):

@@ -41,10 +41,9 @@ async def in_control_domain(ctx: Context, vdi: str, mode: str, *, host: str | No
     """
     store = ctx.store
     found = store.get(VDI, vdi)
-    site = site_of(ctx.services, found.SR)
-    worker = host or store.get(PBD, site.pbd).host
+    site = site_of(ctx.services, found.SR, host=host)
     async with store.transaction() as tx:
-        device = _plug(tx, tx.get(VDI, vdi), mode, worker, ctx.task.ref)
+        device = _plug(tx, tx.get(VDI, vdi), mode, tx.get(PBD, site.pbd).host, ctx.task.ref)
     try:
         with failures(found.SR, vdi):
             async with site.driver.opened(site.sr, found.location, writable=mode == "RW") as image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from xapi_async.datamodel.classes.pool import Pool
@@ -51,14 +51,13 @@ def update_disk(tx: Transaction, vdi: VDI, state: DiskState) -> None:
         tx.set(vdi, **changed)
 
 
-def put_disks(tx: Transaction, sr: str, states: Iterable[DiskState]) -> None:
-    """Bring records of some disks of an SR in line with them, and make those that are missing."""
-    for state in states:
-        vdi = find_disk(tx, sr, state.location, state.uuid)
-        if vdi is None:
-            new_disk(tx, sr, state)
-        else:
-            update_disk(tx, vdi, state)
+def put_disk(tx: Transaction, sr: str, state: DiskState) -> None:
+    """Bring the record of a disk in line with it, or make one."""
+    vdi = find_disk(tx, sr, state.location, state.uuid)
+    if vdi is None:
+        new_disk(tx, sr, state)
+    else:
+        update_disk(tx, vdi, state)
 
 
 def find_disk(reader: Reader, sr: str, location: str, uuid: str = "") -> VDI | None:

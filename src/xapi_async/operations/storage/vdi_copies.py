@@ -18,8 +18,8 @@ from xapi_async.operations.marking import marked
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.facts import has_feature, require_managed, sees, the_pool
 from xapi_async.operations.storage.loopback import in_control_domain
-from xapi_async.operations.storage.records import new_disk, note_sizes, put_disks, sizes_of
-from xapi_async.operations.storage.sites import failures, site_of
+from xapi_async.operations.storage.records import new_disk, note_sizes, put_disk, sizes_of, update_disk
+from xapi_async.operations.storage.sites import failures, is_reachable, site_of
 from xapi_async.operations.storage.vdi import create, destroy, finish, marked_disk, recorded, set_on_boot
 from xapi_async.storage.driver import CopyRequest, DiskState, Extent, Image
 from xapi_async.storage.kinds import is_own, kind_of
@@ -78,7 +78,11 @@ async def _branch(ctx: Context, vdi: str, driver_params: Mapping[str, str], *, i
             await site.driver.set_reset_point(site.sr, made.disk.location, True)
         sizes = await sizes_of(site)
         async with ctx.store.transaction() as tx:
-            put_disks(tx, source.SR, made.also)
+            for state in made.also:
+                if state.location == source.location:
+                    update_disk(tx, tx.get(VDI, vdi), state)
+                else:
+                    put_disk(tx, source.SR, state)
             source = tx.get(VDI, vdi)
             values: dict[str, Any] = {name: getattr(source, name) for name in INHERITED}
             values["sm_config"] = _branched_sm_config(tx.get(SR, source.SR), source, made.disk)
@@ -114,7 +118,7 @@ async def copy(ctx: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str) ->
     async with marked(ctx, vdi_rules.RULES, vdi, "copy"):
         store = ctx.store
         source = store.get(VDI, vdi)
-        site_of(ctx.services, source.SR)
+        _copier(ctx, source.SR, source.SR)
         require_managed(source)
         base = store.find(VDI, base_vdi)
         if store.find(VDI, into_vdi) is not None:
@@ -178,13 +182,14 @@ async def _fill(ctx: Context, source: str, into: str, base: VDI | None, *, is_fr
         raise ApiError("VDI_TOO_SMALL", into, origin.virtual_size)
     if base is not None and "raw" in (target.sm_config.get("type"), target.sm_config.get("vdi_type")):
         raise ApiError("VDI_NOT_SPARSE", into)
-    host = _common_host(ctx, origin.SR, target.SR)
+    reader = _copier(ctx, origin.SR, target.SR)
+    writer = reader if sees(store, reader, target.SR) else None
     # A disk in another SR cannot be compared with: then all is copied, zeros included.
     location = base.location if base is not None and base.SR == origin.SR else None
     try:
         async with (
-            in_control_domain(ctx, source, "RO", host=host) as reading,
-            in_control_domain(ctx, into, "RW", host=host) as writing,
+            in_control_domain(ctx, source, "RO", host=reader) as reading,
+            in_control_domain(ctx, into, "RW", host=writer) as writing,
         ):
             with failures(origin.SR, source):
                 extents = await reading.extents(location)
@@ -215,11 +220,20 @@ async def _copy_bytes(
         await writing.flush()
 
 
-def _common_host(ctx: Context, source: str, target: str) -> str | None:
-    """A host that sees both SRs, slaves before the master; None where each is served by its own."""
-    hosts = [host.ref for host in ctx.store.all(Host) if all(sees(ctx.store, host.ref, sr) for sr in (source, target))]
-    master = the_pool(ctx.store).master
-    return next((host for host in hosts if host != master), hosts[0] if hosts else None)
+def _copier(ctx: Context, source: str, target: str) -> str:
+    """The host that copies: of those that can be reached one that sees both SRs, else one that sees the source.
+
+    Slaves come before the master. Raises SR_HAS_NO_PBDS [source].
+    """
+    store, master = ctx.store, the_pool(ctx.store).master
+    hosts = [host.ref for host in store.all(Host) if sees(store, host.ref, source)]
+    if not hosts:
+        raise ApiError("SR_HAS_NO_PBDS", source)
+
+    def rank(host: str) -> tuple[bool, bool, bool]:
+        return (not is_reachable(ctx.services, host), not sees(store, host, target), host == master)
+
+    return min(hosts, key=rank)
 
 
 HANDLERS: Handlers = {"VDI.snapshot": snapshot, "VDI.clone": clone, "VDI.copy": copy}
