@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from xml.etree import ElementTree
 
 import pytest
@@ -301,6 +302,25 @@ async def test_a_restarted_driver_learns_from_the_records(lab: Lab) -> None:
     assert {one.ref: one.values() for one in lab.store.all(VDI)} == before
     assert lab.get_sr(sr).physical_utilisation == sizes
     await lab.call("VDI.destroy", snapshot)
+
+
+async def test_after_a_restart_backups_go_on(lab: Lab) -> None:
+    sr = await lab.sr("nfs")
+    disk = await lab.vdi(sr, 2 * MIB)
+    await lab.call("VDI.enable_cbt", disk)
+    snapshots = []
+    for number in range(3):
+        lab.clock.time += number
+        snapshots.append(await lab.call("VDI.snapshot", disk, {}))
+    await lab.call("VDI.data_destroy", snapshots[0])
+    lab.services.storage = Storage(NominalDriver(lab.clock))
+    starting.adopt_storage(lab.store, lab.services.storage)
+    for older, newer in ((0, 1), (0, 2), (1, 2)):
+        changed = await lab.call("VDI.list_changed_blocks", snapshots[older], snapshots[newer])
+        assert base64.b64decode(changed) == bytes(4)
+        refused = await lab.refused("VDI.list_changed_blocks", snapshots[newer], snapshots[older])
+        assert refused[0] == "SR_BACKEND_FAILURE_460"
+    assert base64.b64decode(await lab.call("VDI.list_changed_blocks", snapshots[0], disk)) == bytes(4)
 
 
 LUN = {"target": "san", "targetIQN": "iqn.x", "SCSIid": "36001"}

@@ -43,13 +43,14 @@ from xapi_async.storage.kinds import (
     taken,
     virtual_size,
 )
-from xapi_async.storage.nominal_logs import Log, changed_between, take_over
+from xapi_async.storage.nominal_logs import Log, changed_between, put_in_order, take_over
 from xapi_async.storage.nominal_parts import (
     NominalDisk,
     NominalSr,
     iso_name,
     only_parent,
     probed,
+    snapshots_by_disk,
     used,
 )
 from xapi_async.storage.nominal_settings import NominalSettings
@@ -78,6 +79,9 @@ class NominalDriver:
             log = Log() if disk.cbt_enabled else None
             parent = disk.sm_config.get("vhd-parent", "")
             known.disks[disk.location] = NominalDisk(disk, raw, disk.physical_utilisation, parent, log)
+        for location, snapshots in snapshots_by_disk(known).items():
+            # What was written is forgotten. It was zeros to any reader, so that nothing seems changed by it.
+            put_in_order([*(one.log for one in snapshots), known.disks[location].log])
         known.other = max(0, state.physical_utilisation - used(known))
 
     async def create(self, host: str, sr: Repository) -> Mapping[str, str]:
