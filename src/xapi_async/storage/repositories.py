@@ -63,8 +63,9 @@ class Repositories:
 
     def note(self, sr: Repository) -> None:
         """Note what an SR is called now. Raises BackendError and OSError."""
+        folder = self.folder(sr.uuid)
         if sr.type not in _WITHOUT_ORIGIN:
-            note_origin(disk_place(self._settings, sr), sr)
+            note_origin(folder.path, sr)
 
     def delete(self, sr: Repository) -> None:
         """Delete what is ours in the folder of an SR, and the folder if that is. Raises BackendError and OSError."""
