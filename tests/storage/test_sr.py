@@ -345,6 +345,13 @@ async def test_a_probe_for_databases_tells_what_srs_are_called(lab: Lab) -> None
     assert await probed(metadata="true") == {**plain, **names, "pool_metadata_detected": "true"}
 
 
+async def test_a_probe_tells_names_that_xml_cannot_carry(lab: Lab) -> None:
+    sr = await lab.sr("lvmoiscsi")
+    await lab.call("SR.set_name_label", sr, "a\x01b\ufffe")
+    xml = await lab.call("SR.probe", lab.hosts[0], LUN, "lvmoiscsi", {"metadata": "true"})
+    assert ElementTree.fromstring(xml).findtext("SR/name_label") == "a\ufffdb\ufffd"
+
+
 async def test_a_probe_tells_the_versions_of_nfs_where_it_is_asked_to(lab: Lab) -> None:
     config = {"server": "nas", "serverpath": "/export", "probeversion": ""}
     found = ElementTree.fromstring(await lab.call("SR.probe", lab.hosts[0], config, "nfs", {}))

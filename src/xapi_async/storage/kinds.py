@@ -55,7 +55,8 @@ KINDS: Mapping[str, Kind] = {
 }
 """Every type a fresh host has a plugin for."""
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML cannot carry."""
 
 _OTHER: Final = Kind()
 
@@ -93,7 +94,7 @@ def fresh_sm_config(name: str, raw: bool, given: Mapping[str, str]) -> dict[str,
 def require_text(*names: str) -> None:
     """Raise BAD_TEXT for names that XML cannot carry, in which backends note them."""
     for name in names:
-        if found := _NOT_XML.search(name):
+        if found := NOT_XML.search(name):
             raise BackendError(BAD_TEXT, f"U+{ord(found[0]):04X}")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree
 
+from xapi_async.storage.kinds import NOT_XML
+
 METADATA_TYPES = frozenset({"lvmofcoe", "lvmohba", "lvmoiscsi"})
 """Types of SR that keep their names and copies of pool databases."""
 
@@ -16,7 +18,7 @@ Node = tuple[str, "str | Sequence[Node]"]
 
 
 def document(root: Node) -> str:
-    """An element as indented XML with a declaration."""
+    """An element as indented XML with a declaration. Characters that XML cannot carry are replaced."""
     element = _element(root)
     ElementTree.indent(element, "\t")
     return f'<?xml version="1.0" ?>\n{ElementTree.tostring(element, encoding="unicode")}\n'
@@ -130,7 +132,7 @@ def _element(node: Node) -> ElementTree.Element:
     name, content = node
     element = ElementTree.Element(name)
     if isinstance(content, str):
-        element.text = content
+        element.text = NOT_XML.sub("\ufffd", content)
     else:
         element.extend([_element(child) for child in content])
     return element
