@@ -135,6 +135,17 @@ async def test_disks_added_since_are_kept(pool: Lab):
     assert len(pool.disks(vm)) == 1
 
 
+async def test_after_a_revert_the_storage_knows_what_is_a_snapshot_of_what(pool: Lab):
+    vm = await pool.built()
+    snapshot = await pool.call("VM.snapshot", vm, "s")
+    await pool.call("VM.revert", snapshot)
+    (disk,), (kept,) = pool.disks(vm), pool.disks(snapshot)
+    assert kept.snapshot_of == disk.ref
+    await pool.call("SR.scan", disk.SR)
+    (kept,) = pool.disks(snapshot)
+    assert (kept.is_a_snapshot, kept.snapshot_of) == (True, disk.ref)
+
+
 async def test_reverting_a_running_vm_to_a_checkpoint(pool: Lab):
     vm = await pool.running()
     checkpoint = await pool.call("VM.checkpoint", vm, "alive")

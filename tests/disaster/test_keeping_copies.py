@@ -26,6 +26,7 @@ def test_a_copy_follows_over_restarts_and_replugging(pool: SiteLab) -> None:
     sr = pool.lun()
     pool.api.SR.enable_database_replication(sr)
     copy = pool.metadata(sr)
+    assert "content_id" not in pool.api.VDI.get_other_config(copy)
     pool.vm("first", sr)
     seen = pool.opened(copy)
     assert seen.pool.get_uuid(pool.pool) == pool.api.pool.get_uuid(pool.pool)
@@ -41,11 +42,13 @@ def test_a_copy_follows_over_restarts_and_replugging(pool: SiteLab) -> None:
     (pbd,) = pool.api.SR.get_PBDs(sr)
     pool.api.PBD.unplug(pbd)
     assert pool.api.VDI.get_VBDs(copy) == []
+    held = pool.api.VDI.get_other_config(copy)["content_id"]
     assert pool.api.VDI.get_metadata_latest(copy) is False
     assert refused(pool.api.VDI.open_database, copy)[0] == "COULD_NOT_IMPORT_DATABASE"
     pool.vm("while unplugged", pool.sr)
     pool.api.PBD.plug(pbd)
     assert pool.metadata(sr) == copy
+    assert held not in pool.api.VDI.get_other_config(copy).values()
     assert pool.api.VDI.get_metadata_latest(copy) is True
     until(lambda: "while unplugged" in pool.names(copy))
     pool.api.SR.disable_database_replication(sr)

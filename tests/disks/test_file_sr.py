@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from tests.disks.conftest import HOST, MIB, Files
 from xapi_async.objects.entity import new_uuid
 from xapi_async.storage import layers
-from xapi_async.storage.driver import BackendError, DiskRequest, Repository
+from xapi_async.storage.driver import BackendError, CopyRequest, DiskRequest, Repository
 from xapi_async.storage.files import FileDriver
 from xapi_async.storage.iso import IsoDriver
 from xapi_async.storage.places import FileSettings
@@ -130,6 +131,40 @@ async def test_images_put_there_by_hand_become_disks(
     assert {disk.location for disk in await files.driver.scan(files.sr.uuid)} == {found["plain"], copy}
     await files.driver.destroy_disk(files.sr.uuid, copy)
     assert not (files.path / f"{uuid}.vhd").exists()
+
+
+async def test_a_destroyed_image_does_not_come_back(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where a crash comes before its file is removed."""
+    for name in ("first.raw", "second.raw"):
+        (files.path / name).write_bytes(b"x" * MIB)
+    found = {disk.name_label: disk.location for disk in await files.driver.scan(files.sr.uuid)}
+    await files.driver.destroy_disk(files.sr.uuid, found["first"])
+    assert not (files.path / "first.raw").exists()
+
+    def crash(path: Path, missing_ok: bool = False) -> None:
+        raise KeyError(path)
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(Path, "unlink", crash)
+        with pytest.raises(KeyError):
+            await files.driver.destroy_disk(files.sr.uuid, found["second"])
+    assert (files.path / "second.raw").exists()
+    await files.restart()
+    assert await files.driver.scan(files.sr.uuid) == []
+    assert not (files.path / "second.raw").exists()
+    # The name is free again.
+    (files.path / "second.raw").write_bytes(b"y" * MIB)
+    await files.restart()
+    assert [disk.name_label for disk in await files.driver.scan(files.sr.uuid)] == ["second"]
+
+
+async def test_a_snapshot_shares_what_its_source_had_for_itself(files: Files) -> None:
+    location = await files.disk()
+    await files.write(location, 0, b"x" * 4 * MIB)
+    request = CopyRequest(new_uuid(), "", "", "20180221T13:05:09Z")
+    made = await files.driver.snapshot(files.sr.uuid, location, request)
+    assert made.also == (await files.state(location),)
+    assert (made.also[0].physical_utilisation, made.disk.physical_utilisation) == (0, 0)
 
 
 async def test_an_image_that_vanished_takes_only_its_disk_along(files: Files) -> None:
@@ -355,3 +390,41 @@ async def test_iso_images_are_disks(tmp_path: Path) -> None:
     await driver.destroy_disk(sr.uuid, "new.iso")
     assert (await driver.state(sr.uuid)).physical_size == 6000
     driver.close()
+
+
+@pytest.mark.parametrize("call", ["open", "unlink"])
+async def test_an_iso_image_that_a_crash_leaves_half_made_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    (tmp_path / "theirs.iso.part").write_bytes(b"not ours")
+    driver, sr = IsoDriver(FileSettings()), Repository(new_uuid(), "iso", {"location": str(tmp_path)})
+    await driver.create(HOST, sr)
+    await driver.attach(HOST, sr)
+
+    def crash(*args: object, **more: object) -> None:
+        raise KeyError(call)
+
+    request = DiskRequest(new_uuid(), 4096, sm_config={"path": "new.iso"})
+    with monkeypatch.context() as crashing:
+        crashing.setattr(Path, call, crash)
+        with pytest.raises(KeyError):
+            await driver.create_disk(sr.uuid, request)
+    assert (tmp_path / "new.iso").exists() == (call == "unlink")
+    driver = IsoDriver(FileSettings())
+    await driver.attach(HOST, sr)
+    assert os.listdir(tmp_path) == ["theirs.iso.part"]
+    await driver.create_disk(sr.uuid, request)
+    assert set(os.listdir(tmp_path)) == {"theirs.iso.part", "new.iso"}
+    with pytest.raises(BackendError) as error:
+        await driver.create_disk(sr.uuid, request)
+    assert number(error) == 43
+    assert (tmp_path / "new.iso").stat().st_size == 4096
+
+
+async def test_an_iso_image_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    driver, sr = IsoDriver(FileSettings()), Repository(new_uuid(), "iso", {"location": str(tmp_path)})
+    await driver.attach(HOST, sr)
+    with pytest.raises(BackendError) as error:
+        await driver.create_disk(sr.uuid, DiskRequest(new_uuid(), (1 << 63) - 1))
+    assert number(error) == 78
+    assert os.listdir(tmp_path) == []

@@ -33,11 +33,14 @@ LOST = (OSError, HTTPException, xmlrpc.client.Error, XenAPI.Failure, AssertionEr
 class Known:
     """What must hold. contents: of disks, by uuid; blocks that were being written may be old or new.
 
-    gone: disks whose end was acknowledged.
+    growing: disks that were being enlarged, to which size. raw: disks that cannot be snapshotted, whose clones are
+    copies. gone: disks whose end was acknowledged.
     """
 
     contents: dict[str, bytes] = field(default_factory=dict)
     writing: dict[str, Mapping[int, bytes]] = field(default_factory=dict)
+    growing: dict[str, int] = field(default_factory=dict)
+    raw: set[str] = field(default_factory=set)
     going: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
 
@@ -51,7 +54,10 @@ class Known:
                     wrong.append(f"disk {uuid} is lost")
                 continue
             there = lab.content(found[uuid])
-            for offset in range(0, SIZE, BLOCK):
+            if len(there) not in (len(content), self.growing.get(uuid)):
+                wrong.append(f"disk {uuid} is of {len(there)} bytes, not {len(content)}")
+            content = content.ljust(len(there), b"\0")
+            for offset in range(0, len(there), BLOCK):
                 old = content[offset : offset + BLOCK]
                 new = self.writing.get(uuid, {}).get(offset, old)
                 if there[offset : offset + BLOCK] not in (old, new):
@@ -62,10 +68,11 @@ class Known:
     def settle(self, lab: DiskLab) -> None:
         """Take what there is for known."""
         found = {record["uuid"]: ref for ref, record in lab.api.VDI.get_all_records().items()}
-        for uuid in self.contents.keys() & self.writing.keys() & found.keys():
+        for uuid in self.contents.keys() & (self.writing.keys() | self.growing.keys()) & found.keys():
             self.contents[uuid] = lab.content(found[uuid])
         self.contents = {uuid: content for uuid, content in self.contents.items() if uuid in found}
         self.writing.clear()
+        self.growing.clear()
         self.going.clear()
 
 
@@ -88,6 +95,7 @@ class Worker:
                 self._upload,
                 self._copy,
                 self._snapshot,
+                self._resize,
                 self._write,
                 self._write,
                 self._destroy,
@@ -103,10 +111,14 @@ class Worker:
         return self._rng.choice(self._mine) if self._mine else None
 
     def _make(self, lab: DiskLab) -> None:
-        vdi = lab.disk(SIZE)
-        if self._rng.random() < 0.5:
+        is_raw = self._rng.random() < 0.3
+        vdi = lab.disk(SIZE, sm_config={"type": "raw"} if is_raw else {})
+        uuid = lab.uuid(vdi)
+        self._keep(uuid, bytes(SIZE))
+        if is_raw:
+            self._known.raw.add(uuid)
+        elif self._rng.random() < 0.5:
             lab.api.VDI.enable_cbt(vdi)
-        self._keep(lab.uuid(vdi), bytes(SIZE))
 
     def _upload(self, lab: DiskLab) -> None:
         data, task = noise(self._rng.randrange(1 << 30), SIZE), lab.task()
@@ -124,8 +136,19 @@ class Worker:
     def _snapshot(self, lab: DiskLab) -> None:
         uuid = self._pick()
         if uuid is not None:
-            branch = lab.api.VDI.snapshot if self._rng.random() < 0.6 else lab.api.VDI.clone
+            is_snapshot = uuid not in self._known.raw and self._rng.random() < 0.6
+            branch = lab.api.VDI.snapshot if is_snapshot else lab.api.VDI.clone
             self._keep(lab.uuid(branch(lab.api.VDI.get_by_uuid(uuid))), self._known.contents[uuid])
+
+    def _resize(self, lab: DiskLab) -> None:
+        uuid = self._pick()
+        size = len(self._known.contents[uuid]) + SIZE if uuid is not None else 0
+        if uuid is None or size > 4 * SIZE:
+            return
+        self._known.growing[uuid] = size
+        lab.api.VDI.resize(lab.api.VDI.get_by_uuid(uuid), str(size))
+        self._known.contents[uuid] = self._known.contents[uuid].ljust(size, b"\0")
+        del self._known.growing[uuid]
 
     def _write(self, lab: DiskLab) -> None:
         uuid = self._pick()

@@ -61,6 +61,34 @@ def test_what_changed_is_what_was_written(lab: DiskLab) -> None:
     assert lab.disagreements() == []
 
 
+def test_a_bitmap_is_as_long_as_the_newer_disk(lab: DiskLab) -> None:
+    vdi = lab.disk()
+    lab.api.VDI.enable_cbt(vdi)
+    lab.put_chunks(vdi, (0, b"before"))
+    small = lab.api.VDI.snapshot(vdi)
+    lab.put_chunks(vdi, (BLOCK, b"still small"))
+    lab.api.VDI.resize(vdi, str(15 * MIB))
+    lab.put_chunks(vdi, (12 * MIB, b"beyond"))
+    large = lab.api.VDI.snapshot(vdi)
+    lab.put_chunks(vdi, (16 * MIB - 1, b"z"))
+    for newer, expected in ((large, {1, 192}), (vdi, {1, 192, 255})):
+        bitmap = lab.api.VDI.list_changed_blocks(small, newer)
+        assert len(base64.b64decode(bitmap)) == 16 * MIB // BLOCK // 8
+        assert blocks(bitmap) == expected
+    assert blocks(lab.api.VDI.list_changed_blocks(large, vdi)) == {255}
+    for older, newer in ((large, small), (vdi, large), (large, large)):
+        assert refused(lab.api.VDI.list_changed_blocks, older, newer)[0] == "SR_BACKEND_FAILURE_460"
+    lab.api.VDI.data_destroy(large)
+    assert blocks(lab.api.VDI.list_changed_blocks(small, large)) == {1, 192}
+    # Tracking that was off for a while says nothing of before.
+    lab.api.VDI.disable_cbt(vdi)
+    lab.api.VDI.enable_cbt(vdi)
+    for older in (small, large):
+        assert refused(lab.api.VDI.list_changed_blocks, older, vdi)[0] == "SR_BACKEND_FAILURE_460"
+    lab.api.SR.scan(lab.sr)
+    assert lab.disagreements() == []
+
+
 @pytest.fixture
 def offered(lab: DiskLab) -> Iterator[tuple[str, dict[str, str]]]:
     """A disk, and where NBD has it."""

@@ -273,3 +273,22 @@ def test_a_disk_for_copies_of_the_database(lab: DiskLab) -> None:
     api.SR.disable_database_replication(sr)
     assert api.SR.get_VDIs(sr) == []
     assert refused(api.VBD.get_uuid, vbd)[0] == "HANDLE_INVALID"
+
+
+def test_a_probe_for_databases_tells_what_srs_are_called(lab: DiskLab, tmp_path: Path) -> None:
+    api = lab.api
+    config = {"target": "192.0.2.1", "targetIQN": "iqn.2018-02.example:dr", "SCSIid": f"3600{tmp_path.name}"}
+    sr = made(lab, "lvmoiscsi", config)
+    api.SR.set_name_label(sr, "the <LUN>")
+
+    def found() -> dict[str, str]:
+        text = api.SR.probe(lab.host, config, "lvmoiscsi", {"metadata": "true"})
+        return {item.tag: (item.text or "").strip() for item in ElementTree.fromstring(text)[0]}
+
+    assert (found()["name_label"], found()["pool_metadata_detected"]) == ("the <LUN>", "false")
+    lab.disk(2 * MIB, sr, type="metadata")
+    api.PBD.unplug(pbd_of(lab, sr))
+    api.SR.forget(sr)
+    assert (found()["name_label"], found()["pool_metadata_detected"]) == ("the <LUN>", "true")
+    shares = api.SR.probe(lab.host, {"server": "filer", "serverpath": "/export/vms", "probeversion": ""}, "nfs", {})
+    assert [item.text for item in ElementTree.fromstring(shares).iter("Version")] == ["3", "4"]

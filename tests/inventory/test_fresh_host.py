@@ -227,19 +227,61 @@ async def test_interfaces(build: Build) -> None:
         assert (metrics.carrier, metrics.speed, metrics.duplex) == (True, 10_000, True)
 
 
+BASE = {"VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH"}
+VHD = BASE | {
+    "SR_PROBE", "SR_UPDATE", "VDI_CLONE", "VDI_SNAPSHOT", "VDI_RESIZE", "VDI_MIRROR", "VDI_CONFIG_CBT", "VDI_ACTIVATE",
+    "VDI_DEACTIVATE",
+}  # fmt: skip
+ON_SHARE = VHD | {"VDI_UPDATE", "VDI_GENERATE_CONFIG", "VDI_RESET_ON_BOOT"}
+ON_LUN = ON_SHARE | {"SR_METADATA", "SR_TRIM"}
+ISCSI = ["target", "targetIQN", "chapuser", "chappassword", "incoming_chapuser", "incoming_chappassword", "port"]
+PLUGINS: list[tuple[str, str, str, list[str], set[str]]] = [
+    (
+        "dummy", "DummySR", "dummy", [],
+        BASE | {"SR_PROBE", "VDI_ACTIVATE", "VDI_DEACTIVATE", "VDI_CLONE", "VDI_SNAPSHOT", "VDI_RESIZE"}
+        | {"VDI_INTRODUCE", "VDI_MIRROR"},
+    ),
+    ("ext", "EXTSR", "Local EXT3 VHD", ["device"], ON_SHARE | {"SR_SUPPORTS_LOCAL_CACHING"}),
+    ("file", "FileSR", "Local Path VHD", ["location"], VHD | {"VDI_GENERATE_CONFIG"}),
+    ("hba", "HBASR", "HBA LUN-per-VDI driver", ["type"], BASE | {"SR_PROBE", "VDI_INTRODUCE"}),
+    (
+        "iscsi", "ISCSISR", "iSCSI", [*ISCSI, "multihomed", "force_tapdisk"],
+        BASE | {"SR_PROBE", "VDI_INTRODUCE"},
+    ),
+    ("iso", "ISOSR", "ISO", ["location", "options", "type", "nfsversion"], BASE),
+    ("lvm", "LVMSR", "Local VHD on LVM", ["device"], VHD | {"SR_TRIM", "VDI_UPDATE", "VDI_RESET_ON_BOOT"}),
+    ("lvmofcoe", "LVMoFCoESR", "LVHD over FCoE", ["SCSIid", "allocation"], ON_LUN),
+    ("lvmohba", "LVMoHBASR", "LVHD over FC", ["SCSIid", "allocation"], ON_LUN),
+    (
+        "lvmoiscsi", "LVMoISCSISR", "LVHD over iSCSI",
+        ["SCSIid", *ISCSI, "multihomed", "usediscoverynumber", "allocation"], ON_LUN,
+    ),
+    ("nfs", "NFSSR", "NFS VHD", ["server", "serverpath"], ON_SHARE),
+    (
+        "rawhba", "RawHBASR", "RawHBA LUN-per-VDI driver", ["type"],
+        {"SR_PROBE", "VDI_ATTACH", "VDI_DETACH", "VDI_DELETE"},
+    ),
+    ("smb", "SMBSR", "SMB VHD", ["server", "username", "password"], ON_SHARE),
+    (
+        "udev", "udevSR", "udev", ["location"],
+        {"VDI_INTRODUCE", "VDI_ATTACH", "VDI_DETACH", "VDI_UPDATE", "SR_UPDATE"},
+    ),
+]  # fmt: skip
+
+
 async def test_plugins(build: Build) -> None:
-    plugins = {sm.type: sm for sm in (await build()).all(SM)}
-    assert list(plugins) == [
-        "dummy", "ext", "file", "hba", "iscsi", "iso", "lvm", "lvmofcoe", "lvmohba", "lvmoiscsi", "nfs", "rawhba",
-        "smb", "udev",
-    ]  # fmt: skip
-    assert plugins["lvm"].vendor == "XenSource Inc"
-    assert plugins["lvm"].driver_filename == "/opt/xensource/sm/LVMSR"
-    assert plugins["nfs"].features["VDI_RESET_ON_BOOT"] == 2
-    assert set(plugins["nfs"].features) == set(plugins["nfs"].capabilities)
-    assert "VDI_UPDATE" not in plugins["file"].features
-    assert list(plugins["nfs"].configuration) == ["server", "serverpath"]
-    assert plugins["udev"].required_api_version == "1.1"
+    found = list((await build()).all(SM))
+    assert [sm.type for sm in found] == [kind for kind, *_ in PLUGINS]
+    for sm, (kind, driver, name, keys, features) in zip(found, PLUGINS, strict=True):
+        assert (sm.name_label, sm.driver_filename) == (name, f"/opt/xensource/sm/{driver}"), kind
+        assert set(sm.configuration) == set(keys), kind
+        assert sm.features == {feature: 2 if feature == "VDI_RESET_ON_BOOT" else 1 for feature in features}, kind
+        assert set(sm.capabilities) == features, kind
+        assert sm.vendor == ("XenSource Inc" if kind == "lvm" else "Citrix Systems Inc"), kind
+        assert sm.copyright.startswith("(C) "), kind
+        assert sm.copyright.endswith(sm.vendor), kind
+        assert (sm.version, sm.required_api_version) == ("1.0", "1.1" if kind in ("dummy", "udev") else "1.0"), kind
+        assert sm.required_cluster_stack == (), kind
 
 
 async def test_graphics_cards(build: Build) -> None:

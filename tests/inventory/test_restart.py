@@ -14,6 +14,7 @@ from xapi_async.datamodel.classes.pgpu import PGPU
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.pusb import PUSB
+from xapi_async.datamodel.classes.sm import SM
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.usb_group import USBGroup
 from xapi_async.datamodel.classes.vbd import VBD
@@ -43,6 +44,19 @@ async def test_processors_are_recorded_anew(build: Build) -> None:
     after = {(cpu.ref, cpu.uuid) for cpu in store.all(HostCpu)}
     assert len(after) == 32
     assert not before & after
+
+
+async def test_plugins_that_are_not_installed_stay_only_where_they_are_used(build: Build) -> None:
+    store = await build()
+    async with store.transaction() as tx:
+        for kind in ("mine", "gone"):
+            tx.create(SM, type=kind)
+        tx.create(SR, type="mine")
+    await restart(store)
+    kinds = {sm.type for sm in store.all(SM)}
+    assert "mine" in kinds
+    assert "gone" not in kinds
+    assert len(kinds) == 15
 
 
 async def test_counts_stay(build: Build) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from tests.storage.conftest import CONFIGS, Lab
 from xapi_async.datamodel.classes.pbd import PBD
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vm import VM
+from xapi_async.storage.driver import SR_UNAVAILABLE, BackendError
 
 
 async def test_a_new_connection_has_no_other_config(lab: Lab) -> None:
@@ -49,8 +54,40 @@ async def test_a_local_sr_has_one_host(lab: Lab) -> None:
     sr = await lab.sr()
     other = await lab.create(PBD, SR=sr, host=lab.hosts[1], device_config=CONFIGS["lvm"])
     assert await lab.refused("PBD.plug", other) == ["SR_NOT_SHARABLE", sr, lab.hosts[0]]
-    pbds = [lab.store.get(PBD, ref).uuid for ref in lab.get_sr(sr).PBDs]
-    assert await lab.refused("PBD.unplug", lab.pbd(sr)) == ["SR_HAS_MULTIPLE_PBDS", *pbds]
+    several = ["SR_HAS_MULTIPLE_PBDS", *(lab.store.get(PBD, ref).uuid for ref in lab.get_sr(sr).PBDs)]
+    for pbd in lab.get_sr(sr).PBDs:
+        assert await lab.refused("PBD.unplug", pbd) == several
+    await lab.set(PBD, lab.pbd(sr), currently_attached=False)
+    assert await lab.refused("PBD.plug", other) == several
+    assert not lab.store.get(PBD, other).currently_attached
+    await lab.call("PBD.destroy", lab.pbd(sr))
+    await lab.call("PBD.plug", other)
+
+
+async def test_what_goes_on_with_a_disk_keeps_the_connections_of_the_master(lab: Lab) -> None:
+    shared, remote = await lab.sr("nfs"), await lab.sr("ext", host=1)
+    for sr in (shared, remote):
+        await lab.set(VDI, await lab.vdi(sr), current_operations={"t": "copy"})
+    (busy,) = lab.get_sr(shared).VDIs
+    unplugging = asyncio.create_task(lab.refused("PBD.unplug", lab.pbd(shared, 1)))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not unplugging.done()  # it waits for the copy
+    assert await unplugging == ["OTHER_OPERATION_IN_PROGRESS", "VDI", busy]
+    await lab.call("PBD.unplug", lab.pbd(remote, 1))
+
+
+async def test_an_sr_that_could_not_be_scanned_is_scanned_later(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    sr = await lab.sr()
+    await lab.call("PBD.unplug", lab.pbd(sr))
+
+    async def lost(sr: str) -> None:
+        raise BackendError(SR_UNAVAILABLE)
+
+    monkeypatch.setattr(lab.services.storage.driver("lvm"), "scan", lost)
+    await lab.call("PBD.plug", lab.pbd(sr))
+    assert lab.store.get(PBD, lab.pbd(sr)).currently_attached
+    assert "dirty" in lab.get_sr(sr).other_config
 
 
 async def test_an_unknown_type_is_not_plugged(lab: Lab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from xml.etree import ElementTree
 
 import pytest
@@ -303,3 +304,111 @@ async def test_a_restarted_driver_learns_from_the_records(lab: Lab) -> None:
     assert {one.ref: one.values() for one in lab.store.all(VDI)} == before
     assert lab.get_sr(sr).physical_utilisation == sizes
     await lab.call("VDI.destroy", snapshot)
+
+
+async def test_after_a_restart_backups_go_on(lab: Lab) -> None:
+    sr = await lab.sr("nfs")
+    disk = await lab.vdi(sr, 2 * MIB)
+    await lab.call("VDI.enable_cbt", disk)
+    snapshots = []
+    for number in range(3):
+        lab.clock.time += number
+        snapshots.append(await lab.call("VDI.snapshot", disk, {}))
+    await lab.call("VDI.data_destroy", snapshots[0])
+    lab.services.storage = Storage(NominalDriver(lab.clock))
+    starting.adopt_storage(lab.store, lab.services.storage)
+    for older, newer in ((0, 1), (0, 2), (1, 2)):
+        changed = await lab.call("VDI.list_changed_blocks", snapshots[older], snapshots[newer])
+        assert base64.b64decode(changed) == bytes(4)
+        refused = await lab.refused("VDI.list_changed_blocks", snapshots[newer], snapshots[older])
+        assert refused[0] == "SR_BACKEND_FAILURE_460"
+    assert base64.b64decode(await lab.call("VDI.list_changed_blocks", snapshots[0], disk)) == bytes(4)
+
+
+LUN = {"target": "san", "targetIQN": "iqn.x", "SCSIid": "36001"}
+
+
+async def test_a_probe_for_databases_tells_what_srs_are_called(lab: Lab) -> None:
+    sr = await lab.sr("lvmoiscsi")
+    await lab.call("SR.set_name_label", sr, "the <LUN>")
+    await lab.call("SR.set_name_description", sr, "text")
+
+    async def probed(**sm_config: str) -> dict[str, str]:
+        xml = await lab.call("SR.probe", lab.hosts[0], LUN, "lvmoiscsi", sm_config)
+        return {item.tag: item.text or "" for item in ElementTree.fromstring(xml)[0]}
+
+    plain = await probed()
+    assert plain.keys() == {"UUID", "Devlist", "size"}
+    names = {"name_label": "the <LUN>", "name_description": "text"}
+    assert await probed(metadata="true") == {**plain, **names, "pool_metadata_detected": "false"}
+    await lab.vdi(sr, type="metadata")
+    assert await probed(metadata="true") == {**plain, **names, "pool_metadata_detected": "true"}
+
+
+async def test_a_probe_tells_names_that_xml_cannot_carry(lab: Lab) -> None:
+    sr = await lab.sr("lvmoiscsi")
+    await lab.call("SR.set_name_label", sr, "a\x01b\ufffe")
+    xml = await lab.call("SR.probe", lab.hosts[0], LUN, "lvmoiscsi", {"metadata": "true"})
+    assert ElementTree.fromstring(xml).findtext("SR/name_label") == "a\ufffdb\ufffd"
+
+
+async def test_a_probe_tells_the_versions_of_nfs_where_it_is_asked_to(lab: Lab) -> None:
+    config = {"server": "nas", "serverpath": "/export", "probeversion": ""}
+    found = ElementTree.fromstring(await lab.call("SR.probe", lab.hosts[0], config, "nfs", {}))
+    assert [item.text for item in found.iterfind("SupportedVersions/Version")] == ["3", "4"]
+
+
+LUNS = "107 Devlist BlockDevice path SCSIid vendor serial size adapter channel id lun Adapter host name manufacturer id"
+PROBES: list[tuple[str, dict[str, str], str]] = [
+    ("nfs", {}, "102"),
+    ("nfs", {"server": "nas"}, "101 nfs-exports Export Target Path Accesslist"),
+    ("smb", {}, "102"),
+    ("lvm", {}, "90"),
+    ("ext", {}, "90"),
+    ("lvmoiscsi", {}, "95"),
+    ("lvmoiscsi", {"target": "san"}, "96 iscsi-target-iqns TGT Index IPAddress Port TargetIQN"),
+    ("lvmoiscsi", {"target": "san", "targetIQN": "iqn.x"}, "107 iscsi-target LUN vendor serial LUNid size SCSIid"),
+    ("iscsi", {}, "95"),
+    ("iscsi", {"target": "san"}, "96 iscsi-target-iqns TGT Index IPAddress Port TargetIQN"),
+    ("lvmohba", {}, LUNS),
+    ("lvmofcoe", {}, LUNS),
+    ("file", {}, "94"),
+]
+
+
+@pytest.mark.parametrize(("kind", "config", "expected"), PROBES)
+async def test_what_a_probe_says_where_something_is_missing(
+    lab: Lab, kind: str, config: dict[str, str], expected: str
+) -> None:
+    code, empty, message, xml = await lab.refused("SR.probe", lab.hosts[0], config, kind.upper(), {})
+    number, *tags = expected.split()
+    assert (code, empty) == (f"SR_BACKEND_FAILURE_{number}", "")
+    assert message
+    assert [item.tag for item in ElementTree.fromstring(xml).iter()] == tags if tags else xml == ""
+    if tags:
+        assert xml.startswith("<?xml")
+
+
+FOUND: list[tuple[str, dict[str, str], set[str]]] = [
+    ("nfs", {"server": "nas", "serverpath": "/export"}, {"UUID"}),
+    ("smb", {"server": "//nas/share"}, {"UUID"}),
+    ("lvm", {"device": "/dev/sdb"}, {"UUID", "Devlist", "size"}),
+    ("ext", {"device": "/dev/sdb"}, {"UUID", "Devlist", "size"}),
+    ("lvmoiscsi", LUN, {"UUID", "Devlist", "size"}),
+    ("lvmohba", {"SCSIid": "36001"}, {"UUID", "Devlist", "size"}),
+    ("iscsi", {"target": "san", "targetIQN": "iqn.x"}, {"UUID", "Target", "TargetIQN"}),
+    ("dummy", {}, {"UUID", "Size"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "config", "tags"), FOUND)
+async def test_what_a_probe_says_of_an_sr(lab: Lab, kind: str, config: dict[str, str], tags: set[str]) -> None:
+    empty = ElementTree.fromstring(await lab.call("SR.probe", lab.hosts[0], config, kind, {}))
+    assert (empty.tag, len(empty)) == ("SRlist", 1 if kind == "dummy" else 0)
+    sr = await lab.call("SR.create", lab.hosts[0], config, 0, "n", "", kind, "", False, {})
+    (found,) = ElementTree.fromstring(await lab.call("SR.probe", lab.hosts[0], config, kind, {}))
+    assert {item.tag for item in found} == tags
+    if kind == "dummy":
+        assert found.findtext("Size") == "1024"
+    else:
+        assert found.findtext("UUID") == lab.get_sr(sr).uuid

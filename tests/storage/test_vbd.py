@@ -54,13 +54,15 @@ async def test_what_a_device_cannot_be(lab: Lab) -> None:
     assert await refused(lab, vm, vdi, type="CD", mode="RW") == ["VDI_INCOMPATIBLE_TYPE", vdi, "Redo log"]
 
 
-@pytest.mark.parametrize("name", ["0", "15", "1000", "sda", "xvdp", "hdb3"])
+@pytest.mark.parametrize("name", ["0", "15", "1000", "-1", "9" * 5000, "sda", "xvdp", "hdb3"])
 async def test_positions_that_are_taken(lab: Lab, name: str) -> None:
     vbd = await lab.vbd(await lab.vm(), type="CD", mode="RO", userdevice=name)
     assert lab.get_vbd(vbd).userdevice == name
+    vm = lab.get_vbd(vbd).VM
+    assert len(free_disks(lab.store, lab.store.get(VM, vm))) >= 254
 
 
-@pytest.mark.parametrize("name", ["fda", "xvdq", "xvdaa", "", "XVDA", "d0p1", "autodetected"])
+@pytest.mark.parametrize("name", ["fda", "xvdq", "xvdaa", "", "XVDA", "d0p1", "autodetected", "\u0663", "xvda\u0663"])
 async def test_positions_that_are_not(lab: Lab, name: str) -> None:
     assert await refused(lab, await lab.vm(), type="CD", mode="RO", userdevice=name) == ["INVALID_DEVICE", name]
 
@@ -146,7 +148,7 @@ async def test_plugging_where_it_cannot_be(lab: Lab) -> None:
     sr = await lab.sr(host=1)
     vdi, vm = await lab.vdi(sr), await lab.vm("Running")
     vbd = await lab.vbd(vm, vdi)
-    assert (await lab.refused("VBD.plug", vbd))[0] == "SR_BACKEND_FAILURE_47"
+    assert await lab.refused("VBD.plug", vbd) == ["SR_NOT_ATTACHED", sr]
     assert not lab.get_vbd(vbd).currently_attached
     halted = await lab.vbd(await lab.vm(), vdi)
     owner = lab.get_vbd(halted).VM
@@ -177,6 +179,8 @@ async def test_changing_the_medium(lab: Lab, state: str, hvm: bool) -> None:
     assert await lab.refused("VBD.eject", drive) == ["VBD_IS_EMPTY", drive]
     await lab.set(VDI, iso, managed=False)
     assert await lab.refused("VBD.insert", drive, iso) == ["VDI_NOT_MANAGED", iso]
+    await lab.set(VBD, drive, empty=False)
+    assert await lab.refused("VBD.insert", drive, "OpaqueRef:none") == ["HANDLE_INVALID", "VDI", "OpaqueRef:none"]
 
 
 async def test_media_of_suspended_vms_and_of_disks(lab: Lab) -> None:

@@ -11,6 +11,7 @@ from tests.storage.conftest import GIB, MIB, Lab
 from tests.support import FakeTask, context
 from xapi_async.datamodel.classes.crashdump import Crashdump
 from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pool import Pool
@@ -25,6 +26,11 @@ from xapi_async.operations.storage import vdi_copies
 from xapi_async.storage.nominal_settings import NominalSettings
 
 NONE = (NULL_REF, NULL_REF)
+
+
+def noted(vdi: VDI) -> dict[str, str]:
+    """What clients noted at a disk, without the server's own name for what it holds."""
+    return {key: value for key, value in vdi.other_config.items() if key != "content_id"}
 
 
 async def test_a_new_disk(lab: Lab) -> None:
@@ -123,6 +129,20 @@ async def test_names_reach_the_storage(lab: Lab) -> None:
     assert await lab.refused("VDI.set_name_label", found.ref, "x") == ["SR_HAS_NO_PBDS", sr]
 
 
+@pytest.mark.parametrize("text", ["\x00", "a\x1fb", "\ufffe", "\ud800"])
+async def test_names_that_the_storage_cannot_note(lab: Lab, text: str) -> None:
+    sr = await lab.sr()
+    vdi = await lab.vdi(sr, name_label="\t\n\U0001f4be")
+    for message in ("VDI.set_name_label", "VDI.set_name_description"):
+        assert (await lab.refused(message, vdi, text))[0] == "SR_BACKEND_FAILURE_447"
+    for field in ("name_label", "name_description"):
+        with pytest.raises(ApiError) as caught:
+            await lab.vdi(sr, **{field: text})
+        assert caught.value.code == "SR_BACKEND_FAILURE_447"
+    assert lab.get_sr(sr).VDIs == (vdi,)
+    assert (lab.get_vdi(vdi).name_label, lab.get_vdi(vdi).name_description) == ("\t\n\U0001f4be", "")
+
+
 async def test_resizing(lab: Lab) -> None:
     sr = await lab.sr()
     vdi = await lab.vdi(sr, 8 * MIB)
@@ -143,7 +163,10 @@ async def test_introducing_a_device(lab: Lab) -> None:
     assert (found.uuid, found.managed, found.read_only, found.sharable) == (uuid, True, False, True)
     assert found.virtual_size == GIB
     assert await lab.refused("VDI.introduce", "", *args) == ["LOCATION_NOT_UNIQUE", sr, "/dev/sdz"]
-    assert await lab.call("VDI.introduce", uuid, *args) == vdi
+    assert await lab.call("VDI.introduce", uuid, "again", "text", *args[2:]) == vdi
+    await lab.call("SR.scan", sr)
+    found = lab.get_vdi(vdi)
+    assert (found.name_label, found.name_description) == ("again", "text")
     for kind in ("lvm", "ext", "nfs"):
         other = await lab.sr(kind)
         refused = await lab.refused("VDI.introduce", "", "", "", other, *args[3:])
@@ -181,6 +204,8 @@ async def test_odd_messages(lab: Lab) -> None:
     vdi = await lab.vdi(nfs)
     assert await lab.refused("VDI.force_unlock", vdi) == ["MESSAGE_DEPRECATED"]
     assert await lab.call("VDI.generate_config", lab.hosts[0], vdi)
+    nobody = await lab.refused("VDI.generate_config", "OpaqueRef:none", vdi)
+    assert nobody == ["HANDLE_INVALID", "host", "OpaqueRef:none"]
     assert await lab.refused("VDI.open_database", vdi) == ["VDI_INCOMPATIBLE_TYPE", vdi, "User"]
     assert await lab.call("VDI.read_database_pool_uuid", vdi) == ""
     await lab.call("VDI.update", vdi)
@@ -223,6 +248,29 @@ async def test_a_snapshot(lab: Lab) -> None:
     assert lab.store.find(VDI, vdi.ref) is not None
 
 
+@pytest.mark.parametrize(("kind", "carried"), [("lvm", {"mine": "yes", "vdi_type": "vhd"}), ("ext", {})])
+@pytest.mark.parametrize("message", ["VDI.snapshot", "VDI.clone"])
+async def test_what_is_noted_for_the_backend_is_carried_on_volumes(
+    lab: Lab, kind: str, carried: dict[str, str], message: str
+) -> None:
+    source = await lab.vdi(await lab.sr(kind))
+    config = lab.get_vdi(source).sm_config
+    own = {"paused": "true", "host_OpaqueRef:x": "RW"}
+    await lab.set(VDI, source, sm_config={**config, **own, "mine": "yes"})
+    vdi = lab.get_vdi(await lab.call(message, source, {}))
+    assert vdi.sm_config == {**carried, "vhd-parent": lab.get_vdi(source).sm_config["vhd-parent"]}
+
+
+async def test_what_a_disk_holds_has_another_name_after_it_was_written(lab: Lab) -> None:
+    sr = await lab.sr("nfs")
+    source, target = [await lab.vdi(sr, other_config={"content_id": name}) for name in ("one", "two")]
+    await lab.call("VDI.copy", source, NULL_REF, NULL_REF, target)
+    assert lab.get_vdi(source).other_config == {"content_id": "one"}
+    assert lab.get_vdi(target).other_config["content_id"] not in ("one", "two")
+    made = lab.get_vdi(await lab.call("VDI.copy", source, sr, *NONE))
+    assert made.other_config["content_id"] != "one"
+
+
 async def test_a_clone(lab: Lab) -> None:
     source = await lab.vdi(await lab.sr("nfs"), sm_config={"mine": "yes"})
     await lab.call("VDI.enable_cbt", source)
@@ -259,7 +307,7 @@ async def test_clones_of_raw_disks_are_copies(lab: Lab) -> None:
     raw = await lab.vdi(sr, sm_config={"type": "raw"}, name_label="n", tags=("t",), other_config={"a": "b"})
     vdi = lab.get_vdi(await lab.call("VDI.clone", raw, {}))
     assert (vdi.name_label, vdi.tags, vdi.is_a_snapshot) == ("n", (), False)
-    assert vdi.other_config == {"a": "b"}
+    assert noted(vdi) == {"a": "b"}
     assert vdi.snapshot_time == NEVER
 
 
@@ -283,7 +331,7 @@ async def test_a_copy(lab: Lab) -> None:
     source = await lab.vdi(source_sr, sm_config={"mine": "yes"}, **keys)
     await lab.set(VDI, source, read_only=True, allow_caching=True, on_boot="reset")
     vdi = lab.get_vdi(await lab.call("VDI.copy", source, target_sr, *NONE))
-    assert {name: getattr(vdi, name) for name in keys} == keys
+    assert {**{name: getattr(vdi, name) for name in keys}, "other_config": noted(vdi)} == keys
     assert (vdi.SR, vdi.read_only, vdi.allow_caching, vdi.on_boot) == (target_sr, False, True, "reset")
     assert vdi.sm_config == {}
     assert not list(lab.store.all(VBD))
@@ -303,6 +351,29 @@ async def test_into_what_a_disk_can_be_copied(lab: Lab) -> None:
     assert (await lab.refused("VDI.copy", source, NULL_REF, *NONE))[0] == "HANDLE_INVALID"
     await lab.set(VDI, source, managed=False)
     assert await lab.refused("VDI.copy", source, sr, *NONE) == ["VDI_NOT_MANAGED", source]
+
+
+async def test_which_host_copies(lab: Lab) -> None:
+    shared, local, remote = await lab.sr("nfs"), await lab.sr("ext"), await lab.sr("ext", host=1)
+    # One that sees both, slaves first; and the master's connection is not needed to read.
+    await lab.call("PBD.unplug", lab.pbd(shared, 0))
+    with pytest.raises(ApiError) as caught:
+        await lab.vdi(shared)
+    assert caught.value.description == ["SR_HAS_NO_PBDS", shared]
+    await lab.call("PBD.plug", lab.pbd(shared, 0))
+    source = await lab.vdi(shared)
+    await lab.call("PBD.unplug", lab.pbd(shared, 0))
+    for target in (local, remote):
+        made = await lab.call("VDI.copy", source, target, *NONE)
+        assert target == lab.get_vdi(made).SR
+    await lab.call("PBD.unplug", lab.pbd(shared, 1))
+    assert await lab.refused("VDI.copy", source, local, *NONE) == ["SR_HAS_NO_PBDS", shared]
+    await lab.call("PBD.plug", lab.pbd(shared, 1))
+    metrics = lab.store.get(Host, lab.hosts[1]).metrics
+    await lab.set(HostMetrics, metrics, live=False)
+    assert await lab.refused("VDI.copy", source, local, *NONE) == ["HOST_OFFLINE", lab.hosts[1]]
+    await lab.call("PBD.plug", lab.pbd(shared, 0))
+    await lab.call("VDI.copy", source, local, *NONE)
 
 
 class SlowTask(FakeTask):
@@ -382,6 +453,8 @@ async def test_changed_blocks(lab: Lab) -> None:
     assert await lab.call("VDI.list_changed_blocks", first, third) == expected
     await lab.call("VDI.disable_cbt", vdi)
     assert (await lab.refused("VDI.list_changed_blocks", first, vdi))[0] == "SR_BACKEND_FAILURE_460"
+    nothing = await lab.refused("VDI.list_changed_blocks", "OpaqueRef:none", vdi)
+    assert nothing == ["HANDLE_INVALID", "VDI", "OpaqueRef:none"]
 
 
 async def test_destroying_the_data_of_a_snapshot(lab: Lab) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xapi_async.datamodel.classes.sm import SM
+from xapi_async.datamodel.classes.sr import SR
 from xapi_async.inventory.maker import Maker
 
 _BASE = ("VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH")
@@ -128,7 +129,11 @@ BY_TYPE = {plugin.type: plugin for plugin in PLUGINS}
 
 
 def synchronise_plugins(maker: Maker) -> None:
-    """Make the SM records agree with the installed plugins; records of others are left to who uses them."""
+    """Make the SM records agree with the installed plugins; those of others go, unless there are SRs of theirs."""
+    used = {sr.type for sr in maker.tx.all(SR)}
+    for sm in list(maker.tx.all(SM)):
+        if sm.type not in BY_TYPE and sm.type not in used:
+            maker.tx.delete(sm)
     known = {sm.type: sm for sm in maker.tx.all(SM)}
     for plugin in PLUGINS:
         values: dict[str, Any] = {

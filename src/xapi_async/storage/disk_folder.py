@@ -17,7 +17,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -298,15 +298,22 @@ class DiskFolder:
         """Make an index the present one, durably, and remove the files it no longer needs. Raises OSError."""
         if self._is_closed:
             raise OSError(errno.ESTALE, "the folder was closed")
-        before, index = self.index, index.without_unused(view.layer for view in self._views)
+        before, doomed = self.index, index.doomed
+        index = index.without_unused(view.layer for view in self._views)
+        going = [name for name in doomed if name not in index.doomed]
         frees = len(index.disks) < len(before.disks) or len(index.layers) < len(before.layers)
-        indices.save(self.path / INDEX, index, frees=frees)
+        # Files of others are named until they are gone: one that a crash leaves must not be taken for a new image.
+        indices.save(self.path / INDEX, dataclasses.replace(index, doomed=doomed), frees=frees)
         self.index = index
         self._count_anew()
         for name in (*(before.layers.keys() - index.layers.keys()), *(before.logs.keys() - index.logs.keys())):
             self._remove(name)
-        for name in set(before.doomed) - set(index.doomed):
+        for name in going:
             (self.path / name).unlink(missing_ok=True)
+        if going:
+            with suppress(OSError):  # the next commit leaves out their names too
+                indices.sync_folder(self.path)
+                indices.save(self.path / INDEX, index, frees=True)
 
     def move_views(self, old: str, new: str) -> None:
         """Have views stand on another layer, after their own was merged into it."""

@@ -66,6 +66,7 @@ BAD_SIZE = 79
 VDI_CREATE_FAILED = 78
 CHAIN_TOO_LONG = 109
 VDI_MISSING = 144
+BAD_TEXT = 447
 CBT_INCONSISTENT = 459
 CBT_CANNOT_COMPUTE = 460
 
@@ -105,7 +106,7 @@ FAILURES: Mapping[int, str] = {
     222: "The ISO share could not be mounted",
     225: "The location of the ISO share is malformed",
     226: "The path of the ISO images does not exist",
-    447: "The text holds characters that XML cannot carry",
+    BAD_TEXT: "The text holds characters that XML cannot carry",
     454: "SMB storage is not licensed",
     457: "Changed block tracking could not be switched on",
     458: "Changed block tracking could not be switched off",
@@ -335,6 +336,10 @@ class Driver(Protocol):
 
     async def set_type(self, sr: str, location: str, kind: str) -> None:
         """Note the type of a disk, as VDI_TYPE spells it."""
+        ...
+
+    async def set_origin(self, sr: str, location: str, snapshot_of: str, time: str) -> None:
+        """Note that a disk is a snapshot, of which one (a location, else a uuid, else empty), and when it was made."""
         ...
 
     async def generate_config(self, sr: str, location: str) -> str:

@@ -14,7 +14,7 @@ from xapi_async.storage.driver import BackendError, Repository
 from xapi_async.storage.index import load, replace_file
 from xapi_async.storage.kinds import kind_of
 from xapi_async.storage.places import NO_LOCATION, NO_SERVERPATH, FileSettings, nfs_share
-from xapi_async.storage.probing import asks_for_metadata, metadata_of, nfs_exports, sr_list
+from xapi_async.storage.probing import asks_for_metadata, metadata_of, nfs_exports, sr_list, versions
 
 _ORIGIN = "origin.json"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -22,14 +22,15 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def probe(settings: FileSettings, kind: str, config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
     """The SRs in the place that a configuration names, as XML. Raises BackendError where it is incomplete."""
-    with_metadata = asks_for_metadata(kind, sm_config)
     if kind in ("file", "nfs"):
-        return sr_list({"UUID": path.name} for path in _srs_in(_place(settings, kind, config)))
-    origins = {path: origin for path in _srs_in(settings.folder) if (origin := origin_of(path)).get("type") == kind}
+        found = ({"UUID": path.name} for path in _srs_in(_place(settings, kind, config)))
+        return sr_list(found, versions(kind, config))
+    origins = {path: origin for path in _srs_in(settings.folder) if (origin := _origin_of(path)).get("type") == kind}
     size = shutil.disk_usage(settings.folder).total if settings.folder.is_dir() else 0
     require_choice(kind, config, origins.values(), size)
     needs = [key for key, _ in kind_of(kind).needs]
     device = config.get("device") or f"/dev/disk/by-id/scsi-{config.get('SCSIid', '')}"
+    with_metadata = asks_for_metadata(kind, sm_config)
     return sr_list(
         {"UUID": path.name, "Devlist": device, "size": str(size), **(_metadata(path, origin) if with_metadata else {})}
         for path, origin in origins.items()
@@ -44,7 +45,7 @@ def note_origin(folder: Path, sr: Repository) -> None:
     replace_file(folder / _ORIGIN, json.dumps({"type": sr.type, **kept, **names}).encode())
 
 
-def origin_of(folder: Path) -> Mapping[str, str]:
+def _origin_of(folder: Path) -> Mapping[str, str]:
     """The type of an SR and the device it was made on, empty where nothing is noted."""
     try:
         found: Mapping[str, str] = json.loads((folder / _ORIGIN).read_bytes())

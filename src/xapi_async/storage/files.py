@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from xapi_async.storage import driver, folder_scan, merging
-from xapi_async.storage.disk_folder import DiskFolder, NotTrackedError
+from xapi_async.storage.disk_folder import DiskFolder
 from xapi_async.storage.driver import (
     BackendError,
     Copied,
@@ -134,7 +134,8 @@ class FileDriver:
         sm_config = fresh_sm_config(kind, raw, request.sm_config)
         details = _details(request, sm_config=sm_config, metadata_of_pool=request.metadata_of_pool)
         entry = DiskEntry(size, "", raw=raw, unfinished=request.unfinished, details=details)
-        return await self._new_disk(sr, request.uuid, driver.VDI_CREATE_FAILED, DiskFolder.create, entry)
+        (made,) = await self._new_disk(sr, request.uuid, driver.VDI_CREATE_FAILED, DiskFolder.create, entry)
+        return made
 
     async def finish_disk(self, sr: str, location: str) -> None:
         """Have a disk that was made unfinished stay from now on."""
@@ -157,12 +158,12 @@ class FileDriver:
     async def snapshot(self, sr: str, location: str, request: CopyRequest) -> Copied:
         """Keep what a disk holds now, in no time whatever its size."""
         details = _details(request, is_a_snapshot=True, snapshot_of=location, snapshot_time=request.time)
-        return Copied(await self._copy(sr, location, request, _SNAPSHOT_FAILED, DiskFolder.snapshot, details))
+        return await self._copy(sr, location, request, _SNAPSHOT_FAILED, DiskFolder.snapshot, details)
 
     async def clone(self, sr: str, location: str, request: CopyRequest) -> Copied:
         """Make an ordinary disk of what another holds now, in no time whatever its size."""
         details = _details(request, snapshot_time=request.time)
-        return Copied(await self._copy(sr, location, request, _CLONE_FAILED, DiskFolder.clone, details))
+        return await self._copy(sr, location, request, _CLONE_FAILED, DiskFolder.clone, details)
 
     async def rename(self, sr: str, location: str, name_label: str, name_description: str) -> None:
         """Note the names of a disk."""
@@ -171,6 +172,10 @@ class FileDriver:
     async def set_type(self, sr: str, location: str, kind: str) -> None:
         """Note the type of a disk."""
         await self._note(sr, location, type=kind)
+
+    async def set_origin(self, sr: str, location: str, snapshot_of: str, time: str) -> None:
+        """Note what a disk is a snapshot of."""
+        await self._note(sr, location, is_a_snapshot=True, snapshot_of=snapshot_of, snapshot_time=time)
 
     async def generate_config(self, sr: str, location: str) -> str:
         """Where the disk is."""
@@ -243,22 +248,24 @@ class FileDriver:
     ) -> T:
         return await self._threads.backend(otherwise, lambda: work(self._repositories.folder(sr), *args, **kwargs))
 
-    async def _note(self, sr: str, location: str, **details: str) -> None:
+    async def _note(self, sr: str, location: str, **details: Any) -> None:
         await self._in_folder(sr, driver.VDI_UNAVAILABLE, _change_details, location, **details)
 
-    async def _new_disk(self, sr: str, uuid: str, otherwise: int, make: Any, *args: Any) -> DiskState:
-        """Make a disk that must not stay if this is cancelled."""
+    async def _new_disk(
+        self, sr: str, uuid: str, otherwise: int, make: Any, *args: Any, also: Sequence[str] = ()
+    ) -> Sequence[DiskState]:
+        """Make a disk that must not stay if this is cancelled; gives it, and others that changed by that."""
 
-        def work() -> DiskState:
+        def work() -> Sequence[DiskState]:
             folder = self._repositories.folder(sr)
             make(folder, uuid, *args)
-            return describe(folder, uuid)
+            return [describe(folder, one) for one in (uuid, *also)]
 
         return await self._threads.making(otherwise, work, lambda: self._repositories.folder(sr).destroy(uuid))
 
     async def _copy(
         self, sr: str, location: str, request: CopyRequest, otherwise: int, copy: Any, details: Mapping[str, Any]
-    ) -> DiskState:
+    ) -> Copied:
         def make(folder: DiskFolder, uuid: str) -> None:
             if folder.entry(location).raw:
                 raise BackendError(driver.NOT_IMPLEMENTED)
@@ -268,7 +275,9 @@ class FileDriver:
             }
             copy(folder, location, uuid, {**kept, **details})
 
-        return await self._new_disk(sr, request.uuid, otherwise, make)
+        # What the source had for itself it now shares.
+        made, *changed = await self._new_disk(sr, request.uuid, otherwise, make, also=[location])
+        return Copied(made, tuple(changed))
 
     async def _merge(self, folder: DiskFolder, stopped: threading.Event) -> None:
         try:
@@ -339,7 +348,7 @@ def _path(folder: DiskFolder, location: str) -> Mapping[str, str]:
         return {"path": str(folder.path), "layers": ",".join(layer.name for layer in view.chain)}
 
 
-def _change_details(folder: DiskFolder, location: str, /, **details: str) -> None:
+def _change_details(folder: DiskFolder, location: str, /, **details: Any) -> None:
     with folder.lock:
         folder.change(location, details={**folder.entry(location).details, **details})
 
@@ -365,6 +374,10 @@ def _track(folder: DiskFolder, location: str) -> None:
 
 
 def _changed(folder: DiskFolder, older: str, newer: str) -> bytes:
-    if folder.entry(older).size > folder.entry(newer).size and older != newer:
-        raise NotTrackedError(older, newer)
-    return folder.changed(older, newer)
+    try:
+        bitmap = folder.changed(older, newer)
+    except OSError as error:  # such as a log that is gone
+        raise BackendError(driver.CBT_INCONSISTENT, error.strerror or str(error)) from error
+    if folder.entry(older).size > folder.entry(newer).size:
+        raise BackendError(driver.CBT_INCONSISTENT, "the older disk is larger")
+    return bitmap

@@ -29,7 +29,6 @@ from xapi_async.storage.threads import Threads
 _NAME = re.compile(r"[A-Za-z0-9.-]+\.(iso|img)")
 _ENDINGS = (".iso", ".img")
 _DELETE_FAILED = 80
-_TEMPORARY = ".part"
 _MARK = ".unfinished"
 """Ends the name of an empty file beside an image that is still to be filled."""
 
@@ -116,13 +115,16 @@ class IsoDriver:
         def make() -> DiskState:
             if path.exists():
                 raise BackendError(driver.VDI_EXISTS, name)
-            part = path.with_name(path.name + _TEMPORARY)
-            with part.open("wb") as file:
-                file.truncate(request.virtual_size)
-            if request.unfinished:
-                _mark(path).touch()
-            part.replace(path)
+            # Marked before it is there: what a crash leaves half made is known, and goes.
+            _mark(path).touch()
             sync_folder(path.parent)
+            try:
+                _make(path, request.virtual_size)
+            except OSError:
+                _mark(path).unlink(missing_ok=True)
+                raise
+            if not request.unfinished:
+                _finish(path)
             return _describe(path)
 
         return await self._threads.making(driver.VDI_CREATE_FAILED, make, lambda: _delete(path))
@@ -155,6 +157,9 @@ class IsoDriver:
         """Nothing: there is no place to note it."""
 
     async def set_type(self, sr: str, location: str, kind: str) -> None:
+        """Nothing: there is no place to note it."""
+
+    async def set_origin(self, sr: str, location: str, snapshot_of: str, time: str) -> None:
         """Nothing: there is no place to note it."""
 
     async def generate_config(self, sr: str, location: str) -> str:
@@ -224,6 +229,17 @@ class IsoDriver:
 
 def _mark(path: Path) -> Path:
     return path.with_name(path.name + _MARK)
+
+
+def _make(path: Path, size: int) -> None:
+    """Make a file of zeros; where that fails it goes again. Raises OSError."""
+    with path.open("xb") as file:
+        try:
+            file.truncate(size)
+        except OSError:
+            path.unlink()
+            raise
+    sync_folder(path.parent)
 
 
 def _finish(path: Path) -> None:

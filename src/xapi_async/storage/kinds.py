@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from xapi_async.storage.driver import BAD_KIND, BAD_SIZE, BackendError
+from xapi_async.storage.driver import BAD_KIND, BAD_SIZE, BAD_TEXT, BackendError
 
 MIB: Final = 1 << 20
 STEP: Final = 2 * MIB
@@ -54,6 +55,9 @@ KINDS: Mapping[str, Kind] = {
 }
 """Every type a fresh host has a plugin for."""
 
+NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML cannot carry."""
+
 _OTHER: Final = Kind()
 
 
@@ -87,13 +91,26 @@ def fresh_sm_config(name: str, raw: bool, given: Mapping[str, str]) -> dict[str,
     return {**given, **({"vdi_type": "aio" if raw else "vhd"} if kind_of(name).volumes else {})}
 
 
+def require_text(*names: str) -> None:
+    """Raise BAD_TEXT for names that XML cannot carry, in which backends note them."""
+    for name in names:
+        if found := NOT_XML.search(name):
+            raise BackendError(BAD_TEXT, f"U+{ord(found[0]):04X}")
+
+
+def is_own(key: str) -> bool:
+    """Whether an entry of a disk's sm_config is about that disk alone, so that copies do not get it."""
+    return key in ("type", "paused", "vhd-parent") or key.startswith("host_")
+
+
 def virtual_size(name: str, size: int, *, raw: bool) -> int:
     """The size a disk gets that is asked for with ``size`` bytes. Raises BAD_SIZE."""
     if size < 0 or (kind_of(name).vhd and size > LARGEST):
         raise BackendError(BAD_SIZE, str(size))
     if not kind_of(name).vhd:
         return size
-    return max(STEP, _round_up(size, EXTENT if raw and kind_of(name).volumes else STEP))
+    step = EXTENT if raw and kind_of(name).volumes else STEP
+    return max(step, _round_up(size, step))
 
 
 def taken(name: str, size: int, data: int, *, raw: bool, full: bool) -> int:

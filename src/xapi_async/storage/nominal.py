@@ -46,16 +46,16 @@ from xapi_async.storage.kinds import (
     taken,
     virtual_size,
 )
-from xapi_async.storage.nominal_logs import Log, changed_between, take_over
+from xapi_async.storage.nominal_logs import Log, changed_between, put_in_order, take_over
 from xapi_async.storage.nominal_parts import (
     KEPT_TYPES,
     NominalDisk,
     NominalSr,
     content_for,
-    is_own,
     iso_name,
     only_parent,
     probed,
+    snapshots_by_disk,
     used,
 )
 from xapi_async.storage.nominal_settings import NominalSettings
@@ -85,6 +85,9 @@ class NominalDriver:
             parent = disk.sm_config.get("vhd-parent", "")
             held = disk.physical_utilisation
             known.disks[disk.location] = NominalDisk(disk, raw, held, parent, log, content=content_for(disk))
+        for location, snapshots in snapshots_by_disk(known).items():
+            # What was written is forgotten. It was zeros to any reader, so that nothing seems changed by it.
+            put_in_order([*(one.log for one in snapshots), known.disks[location].log])
         known.other = max(0, state.physical_utilisation - used(known))
 
     async def create(self, host: str, sr: Repository) -> Mapping[str, str]:
@@ -119,7 +122,8 @@ class NominalDriver:
 
     async def rename_sr(self, sr: Repository) -> None:
         """Know other names of an SR."""
-        self._sr(sr.uuid).facts = sr
+        known = self._sr(sr.uuid)
+        known.facts = replace(known.facts, name_label=sr.name_label, name_description=sr.name_description)
 
     async def probe(self, host: str, kind: str, device_config: Mapping[str, str], sm_config: Mapping[str, str]) -> str:
         """The SRs at a place, or the choices for what the configuration lacks."""
@@ -133,7 +137,8 @@ class NominalDriver:
             for sr in self._srs.values()
             if sr.facts.type == kind and all(sr.facts.device_config.get(key) == device_config[key] for key in needs)
         ]
-        return probing.sr_list(probed(kind, sr, sm_config) for sr in found)
+        versions = probing.versions(kind, device_config)
+        return probing.sr_list((probed(kind, sr, sm_config) for sr in found), versions)
 
     async def state(self, sr: str) -> RepositoryState:
         """The sizes of an SR."""
@@ -199,12 +204,7 @@ class NominalDriver:
         await self._take_time()
         self._drop_log(known, disk)
         del known.disks[location]
-        while disk.parent in known.disks:
-            parent = known.disks[disk.parent]
-            if any(other.parent == disk.parent for other in known.disks.values()):
-                return
-            del known.disks[disk.parent]
-            disk = parent
+        self._drop_bases(known, disk.parent)
 
     async def resize(self, sr: str, location: str, size: int) -> DiskState:
         """Enlarge a disk."""
@@ -237,16 +237,15 @@ class NominalDriver:
             raise BackendError(CHAIN_TOO_LONG)
         size = disk.state.virtual_size
         leaf = taken(kind, size, 0, raw=disk.raw, full=not is_snapshot)
-        self._require_space(known, leaf)
+        needs_base = kind_of(kind).vhd and (disk.data or not disk.parent)
+        base_size = taken(kind, size, disk.data, raw=False, full=False) if needs_base else 0
+        self._require_space(known, leaf + base_size)
         await self._take_time()
         also: list[DiskState] = []
-        if kind_of(kind).vhd and (disk.data or not disk.parent):
+        if needs_base:
             base = self._put_base(known, disk)
             also += [base, disk.state]
-        sm_config = {
-            **{key: value for key, value in disk.state.sm_config.items() if not is_own(key)},
-            **({"vhd-parent": disk.parent} if disk.parent else {}),
-        }
+        sm_config = fresh_sm_config(kind, disk.raw, {"vhd-parent": disk.parent} if disk.parent else {})
         made = replace(
             disk.state,
             location=request.uuid,
@@ -259,7 +258,7 @@ class NominalDriver:
             snapshot_of=location if is_snapshot else "",
             snapshot_time=request.time,
             cbt_enabled=disk.state.cbt_enabled and is_snapshot,
-            sm_config=sm_config if kind_of(kind).volumes else only_parent(sm_config),
+            sm_config=sm_config,
         )
         log = None
         if is_snapshot and disk.log is not None:
@@ -282,7 +281,7 @@ class NominalDriver:
             snapshot_of="",
             cbt_enabled=False,
             physical_utilisation=taken(kind, disk.state.virtual_size, disk.data, raw=False, full=False),
-            sm_config=only_parent(disk.state.sm_config) | ({"vdi_type": "vhd"} if kind_of(kind).volumes else {}),
+            sm_config=fresh_sm_config(kind, False, only_parent(disk.state.sm_config)),
         )
         known.disks[uuid] = NominalDisk(base, raw=False, data=disk.data, parent=disk.parent)
         disk.parent, disk.data = uuid, 0
@@ -303,6 +302,11 @@ class NominalDriver:
         """Note the type of a disk."""
         disk = self._disk(sr, location)
         disk.state = replace(disk.state, type=kind)
+
+    async def set_origin(self, sr: str, location: str, snapshot_of: str, time: str) -> None:
+        """Note what a disk is a snapshot of."""
+        disk = self._disk(sr, location)
+        disk.state = replace(disk.state, is_a_snapshot=True, snapshot_of=snapshot_of, snapshot_time=time)
 
     async def generate_config(self, sr: str, location: str) -> str:
         """A text that names SR and disk."""
@@ -368,11 +372,9 @@ class NominalDriver:
         """Keep nothing of a disk but its log."""
         known, disk = self._sr(sr), self._disk(sr, location)
         await self._take_time()
-        disk.data, disk.parent = 0, ""
+        parent, disk.data, disk.parent = disk.parent, 0, ""
         disk.state = replace(disk.state, type="cbt_metadata", physical_utilisation=0, sm_config={})
-        for name in [name for name, other in known.disks.items() if not other.state.managed]:
-            if not any(other.parent == name for other in known.disks.values()):
-                del known.disks[name]
+        self._drop_bases(known, parent)
 
     async def changed_blocks(self, sr: str, older: str, newer: str) -> bytes:
         """The bitmap of what was written between the two."""
@@ -435,6 +437,14 @@ class NominalDriver:
             disk = sr.disks[disk.parent]
             depth += 1
         return depth
+
+    @staticmethod
+    def _drop_bases(sr: NominalSr, location: str) -> None:
+        """Delete a hidden disk, and those under it, as far as nothing stands on them any more."""
+        while location in sr.disks and not sr.disks[location].state.managed:
+            if any(other.parent == location for other in sr.disks.values()):
+                return
+            location = sr.disks.pop(location).parent
 
     @staticmethod
     def _drop_log(sr: NominalSr, disk: NominalDisk) -> None:

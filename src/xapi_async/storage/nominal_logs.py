@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from xapi_async.storage.driver import CBT_CANNOT_COMPUTE, BackendError
@@ -20,6 +21,14 @@ class Log:
         """Note that bytes were written."""
         if length > 0:
             self.blocks.update(range(offset // BLOCK, -(-(offset + length) // BLOCK)))
+
+
+def put_in_order(logs: Iterable[Log | None]) -> None:
+    """Have each log follow the one before it."""
+    before: Log | None = None
+    for log in logs:
+        if log is not None:
+            log.before, before = before, log
 
 
 def take_over(gone: Log, log: Log) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xapi_async.storage.driver import VDI_CREATE_FAILED, BackendError, DiskRequest, DiskState, Repository
@@ -57,9 +57,13 @@ def used(sr: NominalSr) -> int:
     return sum(disk.state.physical_utilisation for disk in sr.disks.values())
 
 
-def is_own(key: str) -> bool:
-    """Whether an entry of sm_config is about one disk alone."""
-    return key in ("type", "paused") or key.startswith("host_")
+def snapshots_by_disk(sr: NominalSr) -> Mapping[str, Sequence[NominalDisk]]:
+    """The snapshots of each disk that has any, the oldest first."""
+    found: dict[str, list[NominalDisk]] = {}
+    for disk in sorted(sr.disks.values(), key=lambda disk: disk.state.snapshot_time):
+        if disk.state.snapshot_of in sr.disks:
+            found.setdefault(disk.state.snapshot_of, []).append(disk)
+    return found
 
 
 def only_parent(sm_config: Mapping[str, str]) -> dict[str, str]:

@@ -5,23 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree
 
+from xapi_async.storage.kinds import NOT_XML
+
 METADATA_TYPES = frozenset({"lvmofcoe", "lvmohba", "lvmoiscsi"})
 """Types of SR that keep their names and copies of pool databases."""
+
+NFS_VERSIONS = ("3", "4")
+"""Versions of the protocol that shares can be mounted by."""
 
 Node = tuple[str, "str | Sequence[Node]"]
 """An element: its name, and its text or its children."""
 
 
 def document(root: Node) -> str:
-    """An element as indented XML with a declaration."""
+    """An element as indented XML with a declaration. Characters that XML cannot carry are replaced."""
     element = _element(root)
     ElementTree.indent(element, "\t")
     return f'<?xml version="1.0" ?>\n{ElementTree.tostring(element, encoding="unicode")}\n'
 
 
-def sr_list(found: Iterable[Mapping[str, str]]) -> str:
-    """The SRs found, each with its properties."""
-    return document(("SRlist", [("SR", list(sr.items())) for sr in found]))
+def sr_list(found: Iterable[Mapping[str, str]], versions: Sequence[str] = ()) -> str:
+    """The SRs found, each with its properties. versions: of the protocol, where they were asked for."""
+    srs: list[Node] = [("SR", list(sr.items())) for sr in found]
+    if versions:
+        srs.append(("SupportedVersions", [("Version", version) for version in versions]))
+    return document(("SRlist", srs))
+
+
+def versions(kind: str, device_config: Mapping[str, str]) -> Sequence[str]:
+    """The versions of NFS a probe is to list, where its configuration asks for them."""
+    return NFS_VERSIONS if kind == "nfs" and "probeversion" in device_config else ()
 
 
 def asks_for_metadata(kind: str, sm_config: Mapping[str, str]) -> bool:
@@ -119,7 +132,7 @@ def _element(node: Node) -> ElementTree.Element:
     name, content = node
     element = ElementTree.Element(name)
     if isinstance(content, str):
-        element.text = content
+        element.text = NOT_XML.sub("\ufffd", content)
     else:
         element.extend([_element(child) for child in content])
     return element

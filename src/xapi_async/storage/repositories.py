@@ -12,10 +12,13 @@ from pathlib import Path
 from xapi_async.objects.entity import new_uuid
 from xapi_async.storage.disk_folder import INDEX, LAYERS, DiskFolder
 from xapi_async.storage.driver import SR_EXISTS, SR_UNAVAILABLE, BackendError, Repository
-from xapi_async.storage.file_probe import note_origin, origin_of
+from xapi_async.storage.file_probe import note_origin
 from xapi_async.storage.index import spare_file, sync_folder
 from xapi_async.storage.kinds import made_sm_config
 from xapi_async.storage.places import FileSettings, disk_place
+
+_WITHOUT_ORIGIN = ("file", "nfs")
+"""Types of SR that are found by the folder they are in."""
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +55,7 @@ class Repositories:
             raise BackendError(SR_UNAVAILABLE, str(path))
         path.mkdir(parents=sr.type != "nfs", exist_ok=True)
         (path / LAYERS).mkdir()
-        if sr.type not in ("file", "nfs"):
+        if sr.type not in _WITHOUT_ORIGIN:
             note_origin(path, sr)
         sync_folder(path)
         sync_folder(path.parent)
@@ -60,9 +63,9 @@ class Repositories:
 
     def rename(self, sr: Repository) -> None:
         """Note the names of an SR in its folder, where they are kept. Raises BackendError and OSError."""
-        path = disk_place(self._settings, sr)
-        if origin_of(path):
-            note_origin(path, sr)
+        self.folder(sr.uuid)
+        if sr.type not in _WITHOUT_ORIGIN:
+            note_origin(disk_place(self._settings, sr), sr)
 
     def delete(self, sr: Repository) -> None:
         """Delete what is ours in the folder of an SR, and the folder if that is. Raises BackendError and OSError."""

@@ -22,9 +22,10 @@ FLOPPIES = ("fda", "fdb")
 _IDE_DISKS = 4
 _BUSES = {"xvd": "xen", "hd": "ide", "sd": "scsi", "fd": "floppy"}
 _PREFIXES = {"xen": "xvd", "ide": "xvd", "scsi": "sd", "floppy": "fd"}
-_NAME = re.compile(r"(xvd|hd|sd|fd)([a-z]+)(\d*)")
-_NUMBERED = re.compile(r"d(\d+)p(\d+)")
-_ACCEPTED = re.compile(r"(?:sd|xvd|hd)[a-p]\d*|[+-]?\d+")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_NAME = re.compile(r"(xvd|hd|sd|fd)([a-z]{1,12})([0-9]{0,18})")
+_NUMBERED = re.compile(r"d([0-9]{1,18})p([0-9]{1,18})")
+_ACCEPTED = re.compile(r"(?:sd|xvd|hd)[a-p][0-9]*|[+-]?[0-9]+")
 
 
 class Reading(NamedTuple):
@@ -37,7 +38,7 @@ class Reading(NamedTuple):
 
 def read_name(name: str, *, hvm: bool) -> Reading | None:
     """What a position or name means to a guest; None where it cannot be understood."""
-    if name.isascii() and name.isdigit():
+    if _NUMBER.fullmatch(name):
         number = int(name)
         return Reading("ide" if hvm and number < _IDE_DISKS else "xen", number)
     if match := _NAME.fullmatch(name):

@@ -112,8 +112,10 @@ def is_properly_shared(reader: Reader, sr: SR) -> bool:
 
 def sees(reader: Reader, host: str, sr: str) -> bool:
     """Whether a host has the SR attached."""
-    found = reader.find(SR, sr)
-    return found is not None and any(pbd.host == host and pbd.currently_attached for pbd in pbds_of(reader, found))
+    place = reader.find(Host, host)
+    # A host has few of them, a shared SR one of each host.
+    pbds = live(reader, PBD, place.PBDs) if place is not None else ()
+    return any(sr == pbd.SR and pbd.currently_attached for pbd in pbds)
 
 
 def require_managed(vdi: VDI) -> None:

@@ -18,6 +18,7 @@ from xapi_async.operations.context import Context
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.facts import incompatible_type
+from xapi_async.operations.storage.plugging import drop_content_id, give_content_id
 from xapi_async.operations.storage.records import delete_vbd, note_sizes, update_disk
 from xapi_async.operations.storage.sites import failures, site_of
 from xapi_async.operations.storage.vbd_records import new_vbd
@@ -40,10 +41,9 @@ async def in_control_domain(ctx: Context, vdi: str, mode: str, *, host: str | No
     """
     store = ctx.store
     found = store.get(VDI, vdi)
-    site = site_of(ctx.services, found.SR)
-    worker = host or store.get(PBD, site.pbd).host
+    site = site_of(ctx.services, found.SR, host=host)
     async with store.transaction() as tx:
-        device = _plug(tx, tx.get(VDI, vdi), mode, worker, ctx.task.ref)
+        device = _plug(tx, tx.get(VDI, vdi), mode, tx.get(PBD, site.pbd).host, ctx.task.ref)
     try:
         with failures(found.SR, vdi):
             async with site.driver.opened(site.sr, found.location, writable=mode == "RW") as image:
@@ -60,6 +60,8 @@ def _plug(tx: Transaction, vdi: VDI, mode: str, host: str, task: str) -> str | N
     for current in vdi.current_operations.values():
         if current not in HARMLESS_VDI_OPERATIONS:
             raise ApiError("OTHER_OPERATION_IN_PROGRESS", "VDI", vdi.ref, current)
+    if mode == "RW":
+        drop_content_id(tx, vdi)
     domain = tx.find(VM, tx.get(Host, host).control_domain)
     if domain is None:
         return None
@@ -99,4 +101,5 @@ async def _unplug(ctx: Context, vdi: str, device: str | None) -> None:
         if state is not None and sizes is not None:
             update_disk(tx, target, state)
             note_sizes(tx, target.SR, sizes)
+        give_content_id(tx, target)
         refresh(tx, vdi_rules.RULES, vdi)

@@ -14,6 +14,7 @@ from xapi_async.operations.context import Services
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.facts import is_in_use, live, the_pool, vbds_of_vdi
+from xapi_async.operations.storage.plugging import drop_content_id, give_content_id
 from xapi_async.operations.storage.records import stop_writing
 from xapi_async.operations.storage.sites import failures, site_of
 from xapi_async.operations.storage.vbd_records import new_vbd
@@ -53,14 +54,18 @@ async def attach_disk(services: Services, disk: str) -> None:
         values = {"VDI": disk, "mode": "RW", "type": "Disk", "userdevice": "autodetect", "empty": False}
         vbd = new_vbd(tx, domain, unpluggable=True, other_config={}, **values)
         tx.set(vbd, device=f"sm/backend/{found.uuid}", currently_attached=True)
-        tx.set(tx.get(VDI, disk), metadata_latest=True)
+        written = tx.get(VDI, disk)
+        drop_content_id(tx, written)
+        tx.set(written, metadata_latest=True)
         refresh(tx, vdi_rules.RULES, disk)
 
 
 async def detach_disk(services: Services, disk: str) -> None:
     """Have nothing more written to a disk, and detach it. Raises as the backend does."""
     async with services.store.transaction() as tx:
-        stop_writing(tx, tx.get(VDI, disk))
+        written = tx.get(VDI, disk)
+        stop_writing(tx, written)
+        give_content_id(tx, written)
     await services.replicas.stop(disk)
     found = services.store.get(VDI, disk)
     site = site_of(services, found.SR)

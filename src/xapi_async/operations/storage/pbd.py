@@ -36,7 +36,7 @@ from xapi_async.operations.storage.metadata_disks import (
     resume_writing,
 )
 from xapi_async.operations.storage.records import stop_writing
-from xapi_async.operations.storage.scanning import bring_in_line
+from xapi_async.operations.storage.scanning import bring_in_line, make_dirty
 from xapi_async.operations.storage.secrets import delete_secrets, with_own_secrets
 from xapi_async.operations.storage.sites import driver_of, failures, repository, require_reachable, serving_pbd
 
@@ -85,7 +85,8 @@ def delete_pbd(tx: Transaction, pbd: PBD) -> None:
 async def plug(ctx: Context, self: str) -> None:
     """PBD.plug: let the host use the SR, and find out what is in it where this host does that for the pool.
 
-    Raises SR_UNKNOWN_DRIVER [type], SR_NOT_SHARABLE [SR, host], or what the backend does.
+    Raises SR_UNKNOWN_DRIVER [type], SR_NOT_SHARABLE [SR, host], SR_HAS_MULTIPLE_PBDS [PBD uuids], or what the backend
+    does.
     """
     services, store = ctx.services, ctx.store
     sr = store.get(PBD, self).SR
@@ -98,6 +99,7 @@ async def plug(ctx: Context, self: str) -> None:
                 for other in pbds_of(store, found):
                     if other.currently_attached and other.ref != self:
                         raise ApiError("SR_NOT_SHARABLE", sr, other.host)
+            sr_rules.exclusive_host(store, found)
             with failures(sr):
                 await driver.attach(host.uuid, repository(found, pbd))
             async with store.transaction() as tx:
@@ -109,6 +111,8 @@ async def plug(ctx: Context, self: str) -> None:
                 await _find_metadata(services, store.get(SR, sr))
             except ApiError as error:
                 log.warning("SR %s was plugged but not scanned: %s", sr, error.description)
+                async with store.transaction() as tx:
+                    make_dirty(tx, sr)
 
 
 async def _find_metadata(services: Services, sr: SR) -> None:
@@ -126,7 +130,7 @@ async def unplug(ctx: Context, self: str) -> None:
     """
     services, store = ctx.services, ctx.store
     sr = store.get(PBD, self).SR
-    _require_one_pbd(store, store.get(SR, sr), store.get(PBD, self))
+    sr_rules.exclusive_host(store, store.get(SR, sr))
     async with marked(ctx, sr_rules.RULES, sr, "unplug"):
         pbd, found = store.get(PBD, self), store.get(SR, sr)
         host = require_reachable(services, pbd.host)
@@ -146,12 +150,6 @@ async def unplug(ctx: Context, self: str) -> None:
             raise
         async with store.transaction() as tx:
             tx.set(tx.get(PBD, self), currently_attached=False)
-
-
-def _require_one_pbd(reader: Reader, sr: SR, pbd: PBD) -> None:
-    pbds = pbds_of(reader, sr)
-    if not sr.shared and len(pbds) > 1 and pbd.host == the_pool(reader).master:
-        raise ApiError("SR_HAS_MULTIPLE_PBDS", *(one.uuid for one in pbds))
 
 
 def _require_ha_whole(reader: Reader, host: Host, sr: SR) -> None:

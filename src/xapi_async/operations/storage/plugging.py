@@ -10,12 +10,13 @@ from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vbd import VBD
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vm import VM
+from xapi_async.datamodel.errors import ApiError
 from xapi_async.hypervisor.driver import Device
 from xapi_async.objects.entity import new_uuid
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
-from xapi_async.operations.storage.facts import live
+from xapi_async.operations.storage.facts import live, sees
 from xapi_async.operations.storage.records import update_disk
 from xapi_async.operations.storage.sites import failures
 from xapi_async.storage.driver import BackendError, DiskState
@@ -50,11 +51,16 @@ async def release_disks(services: Services, vm: str, host: str) -> None:
 
 
 async def prepare_disk(services: Services, vbd: str, host: str, *, is_start: bool = False) -> Mapping[str, str]:
-    """Make the disk in a device ready on a host; gives where the host finds it. Raises what the backend does."""
+    """Make the disk in a device ready on a host; gives where the host finds it.
+
+    Raises SR_NOT_ATTACHED [SR] where the host does not use the SR, or what the backend does.
+    """
     store = services.store
     device = store.get(VBD, vbd)
     vdi = store.get(VDI, device.VDI)
     sr, where = store.get(SR, vdi.SR), store.get(Host, host)
+    if not sees(store, host, sr.ref):
+        raise ApiError("SR_NOT_ATTACHED", sr.ref)
     driver = services.storage.driver(sr.type, is_tools=sr.is_tools_sr)
     with failures(sr.ref, vdi.ref):
         if is_start and vdi.on_boot == "reset":
@@ -102,15 +108,26 @@ def _filled(reader: Reader, vm: str) -> list[VBD]:
 
 
 def _note_active(tx: Transaction, vdi: VDI, host: str, mode: str) -> None:
-    """Show on which host a disk is in use; what it holds has no name from the moment it may be written."""
+    """Show on which host a disk is in use."""
     tx.set(vdi, sm_config={**vdi.sm_config, f"host_{host}": mode})
-    if mode == "RW" and CONTENT_ID in vdi.other_config:
-        tx.set(vdi, other_config={key: value for key, value in vdi.other_config.items() if key != CONTENT_ID})
+    if mode == "RW":
+        drop_content_id(tx, vdi)
 
 
 def _note_inactive(tx: Transaction, vdi: VDI, host: str) -> None:
     key = f"host_{host}"
     if key in vdi.sm_config:
         tx.set(vdi, sm_config={name: value for name, value in vdi.sm_config.items() if name != key})
+    give_content_id(tx, vdi)
+
+
+def drop_content_id(tx: Transaction, vdi: VDI) -> None:
+    """What a disk holds has no name from the moment it may be written."""
+    if CONTENT_ID in vdi.other_config:
+        tx.set(vdi, other_config={key: value for key, value in vdi.other_config.items() if key != CONTENT_ID})
+
+
+def give_content_id(tx: Transaction, vdi: VDI) -> None:
+    """Name what a disk holds now that nobody writes it, unless it has a name."""
     if CONTENT_ID not in vdi.other_config:
         tx.set(vdi, other_config={**vdi.other_config, CONTENT_ID: new_uuid()})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from xapi_async.datamodel.classes.pool import Pool
@@ -19,14 +20,17 @@ from xapi_async.operations.marking import refresh
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.facts import live
 from xapi_async.operations.storage.sites import Site, failures
-from xapi_async.storage.driver import DiskState, RepositoryState
+from xapi_async.storage.driver import BackendError, DiskState, RepositoryState
 
 # Disks
 
 
 def new_disk(tx: Transaction, sr: str, state: DiskState, **values: Any) -> VDI:
-    """A record of a disk that has none yet, with its allowed operations. values: what the backend does not know."""
-    uuid = {"uuid": state.uuid} if state.uuid else {}
+    """A record of a disk that has none yet, with its allowed operations. values: what the backend does not know.
+
+    Where another SR has a disk of the same uuid, as from a copied file, the record gets a fresh one.
+    """
+    uuid = {"uuid": state.uuid} if state.uuid and _by_uuid(tx, state.uuid) is None else {}
     given = {"managed": state.managed, "location": state.location, "sm_config": dict(state.sm_config)}
     vdi = tx.create(VDI, SR=sr, **{**uuid, **given, **_shown(tx, sr, state), **values})
     refresh(tx, vdi_rules.RULES, vdi.ref)
@@ -49,14 +53,13 @@ def update_disk(tx: Transaction, vdi: VDI, state: DiskState) -> None:
         tx.set(vdi, **changed)
 
 
-def put_disks(tx: Transaction, sr: str, states: Iterable[DiskState]) -> None:
-    """Bring records of some disks of an SR in line with them, and make those that are missing."""
-    for state in states:
-        vdi = find_disk(tx, sr, state.location, state.uuid)
-        if vdi is None:
-            new_disk(tx, sr, state)
-        else:
-            update_disk(tx, vdi, state)
+def put_disk(tx: Transaction, sr: str, state: DiskState) -> None:
+    """Bring the record of a disk in line with it, or make one."""
+    vdi = find_disk(tx, sr, state.location, state.uuid)
+    if vdi is None:
+        new_disk(tx, sr, state)
+    else:
+        update_disk(tx, vdi, state)
 
 
 def find_disk(reader: Reader, sr: str, location: str, uuid: str = "") -> VDI | None:
@@ -130,12 +133,26 @@ def _pool(reader: Reader, uuid: str) -> str:
 
 
 def _original(reader: Reader, sr: str, name: str) -> str:
-    """The disk that a snapshot names, by its location or else its uuid."""
-    vdi = find_disk(reader, sr, name, name) if name else None
+    """The disk that a snapshot names: by its location in the SR, or else by its uuid, wherever it is."""
+    if not name:
+        return NULL_REF
+    vdi = find_disk(reader, sr, name, name) or _by_uuid(reader, name)
     return vdi.ref if vdi is not None else NULL_REF
 
 
+def _by_uuid(reader: Reader, uuid: str) -> VDI | None:
+    try:
+        return reader.by_uuid(VDI, uuid)
+    except ApiError:
+        return None
+
+
 # Sizes
+
+
+def promised(kind: str, virtual_size: int) -> int:
+    """The share of a disk in the sum of virtual sizes of its SR: none where only a log of changes is left of it."""
+    return 0 if kind == "cbt_metadata" else virtual_size
 
 
 async def sizes_of(site: Site) -> RepositoryState:
@@ -144,17 +161,21 @@ async def sizes_of(site: Site) -> RepositoryState:
         return await site.driver.state(site.sr)
 
 
-def note_sizes(tx: Transaction, sr: str, state: RepositoryState, *, more: int = 0, **values: Any) -> None:
-    """Show how full an SR is. more: bytes by which the sum of its virtual sizes has grown."""
+async def sizes_if_known(site: Site) -> RepositoryState | None:
+    """As :func:`sizes_of`, after a change that has happened whatever becomes of the SR; None where it cannot tell."""
+    try:
+        return await site.driver.state(site.sr)
+    except BackendError:
+        return None
+
+
+def note_sizes(tx: Transaction, sr: str, state: RepositoryState | None, *, more: int = 0, **values: Any) -> None:
+    """Show how full an SR is, as far as it is known. more: bytes by which the sum of its virtual sizes has grown."""
     target = tx.find(SR, sr)
     if target is None:
         return
-    wanted: Mapping[str, Any] = {
-        "physical_size": state.physical_size,
-        "physical_utilisation": state.physical_utilisation,
-        "virtual_allocation": target.virtual_allocation + more,
-        **values,
-    }
+    sizes = dataclasses.asdict(state) if state is not None else {}
+    wanted: Mapping[str, Any] = {**sizes, "virtual_allocation": target.virtual_allocation + more, **values}
     changed = {name: value for name, value in wanted.items() if getattr(target, name) != value}
     if changed:
         tx.set(target, **changed)

@@ -17,7 +17,7 @@ from xapi_async.operations.context import Context, Services
 from xapi_async.operations.marking import mark, marked, unmark
 from xapi_async.operations.storage import sr_rules
 from xapi_async.operations.storage.facts import live, the_pool
-from xapi_async.operations.storage.records import new_disk, note_sizes, sizes_of, update_disk
+from xapi_async.operations.storage.records import new_disk, note_sizes, promised, sizes_of, update_disk
 from xapi_async.operations.storage.sites import Site, failures, not_supported, serving_pbd, site_of
 from xapi_async.storage.driver import DiskState, RepositoryState
 
@@ -65,7 +65,7 @@ def _note_scan(tx: Transaction, site: Site, found: Sequence[DiskState], sizes: R
             update_disk(tx, known[location], state)
         else:
             new_disk(tx, site.ref, state)
-    allocated = sum(state.virtual_size for state in found)
+    allocated = sum(promised(state.type, state.virtual_size) for state in found)
     values: dict[str, Any] = {"virtual_allocation": allocated, "clustered": False}
     if DIRTY in sr.other_config:
         values["other_config"] = {key: value for key, value in sr.other_config.items() if key != DIRTY}

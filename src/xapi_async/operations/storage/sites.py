@@ -28,18 +28,20 @@ class Site:
     pbd: str
 
 
-def site_of(services: Services, sr: str, *, plugged: bool = True) -> Site:
-    """Where the work on an SR is done. plugged: the connection has to be in use.
+def site_of(services: Services, sr: str, *, plugged: bool = True, host: str | None = None) -> Site:
+    """Where the work on an SR is done. plugged: the connection has to be in use. host: where it is to be done.
 
     Raises HANDLE_INVALID ["SR", sr], SR_HAS_NO_PBDS [SR], HOST_OFFLINE [host] or CANNOT_CONTACT_HOST [host].
     """
     store = services.store
     found = store.get(SR, sr)
     pbd = serving_pbd(store, found)
+    if host is not None:
+        pbd = next((pbd for pbd in pbds_of(store, found) if pbd.host == host), None)
     if pbd is None or (plugged and not pbd.currently_attached):
         raise ApiError("SR_HAS_NO_PBDS", sr)
-    host = require_reachable(services, pbd.host)
-    return Site(services.storage.driver(found.type, is_tools=found.is_tools_sr), host.uuid, found.uuid, sr, pbd.ref)
+    where = require_reachable(services, pbd.host)
+    return Site(services.storage.driver(found.type, is_tools=found.is_tools_sr), where.uuid, found.uuid, sr, pbd.ref)
 
 
 def serving_pbd(reader: Reader, sr: SR) -> PBD | None:
@@ -60,6 +62,15 @@ def require_reachable(services: Services, ref: str) -> Host:
     if not services.hypervisor.is_alive(host.uuid):
         raise ApiError("CANNOT_CONTACT_HOST", ref)
     return host
+
+
+def is_reachable(services: Services, ref: str) -> bool:
+    """Whether work can be forwarded to a host."""
+    try:
+        require_reachable(services, ref)
+    except ApiError:
+        return False
+    return True
 
 
 def driver_of(services: Services, sr: SR) -> Driver:

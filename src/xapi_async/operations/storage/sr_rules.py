@@ -83,12 +83,26 @@ def _cluster_stack_error(reader: Reader, sr: SR) -> ApiError | None:
 
 
 def check_disks(reader: Reader, sr: SR, operation: str) -> ApiError | None:
-    """Why an SR cannot be unplugged just now: something goes on with one of its disks."""
-    if operation == "unplug":
+    """Why an SR that the master serves cannot be unplugged just now: something goes on with one of its disks."""
+    if operation == "unplug" and exclusive_host(reader, sr) == the_pool(reader).master:
         for vdi in live(reader, VDI, sr.VDIs):
             if vdi.current_operations:
                 return ApiError("OTHER_OPERATION_IN_PROGRESS", "VDI", vdi.ref)
     return None
+
+
+def exclusive_host(reader: Reader, sr: SR) -> str | None:
+    """The host that does what only one may do with an SR: the master, or that of the only connection.
+
+    None where there is no connection. Raises SR_HAS_MULTIPLE_PBDS [PBD uuids] where an SR that is not shared has
+    several.
+    """
+    if sr.shared:
+        return the_pool(reader).master
+    pbds = pbds_of(reader, sr)
+    if len(pbds) > 1:
+        raise ApiError("SR_HAS_MULTIPLE_PBDS", *(pbd.uuid for pbd in pbds))
+    return pbds[0].host if pbds else None
 
 
 RULES = Rules(SR, shown=tuple(FEATURES), check=check, check_call=check_disks)

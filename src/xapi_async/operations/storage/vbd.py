@@ -150,6 +150,7 @@ async def insert(ctx: Context, vbd: str, vdi: str) -> None:
 
     Raises as the rules say, VDI_NOT_MANAGED [VDI], HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN [], or what the backend does.
     """
+    ctx.store.get(VDI, vdi)
     async with marked(ctx, RULES, vbd, "insert"):
         store = ctx.store
         drive, medium = store.get(VBD, vbd), store.get(VDI, vdi)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
@@ -24,12 +25,15 @@ from xapi_async.operations.storage.records import (
     find_disk,
     new_disk,
     note_sizes,
+    promised,
+    sizes_if_known,
     sizes_of,
     update_disk,
 )
 from xapi_async.operations.storage.scanning import make_dirty
 from xapi_async.operations.storage.sites import Site, failures, site_of
 from xapi_async.storage.driver import BackendError, DiskRequest, DiskState
+from xapi_async.storage.kinds import require_text
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -64,6 +68,7 @@ async def create(ctx: Context, args: Mapping[str, Any], *, unfinished: bool = Fa
             unfinished=unfinished,
         )
         with failures(sr):
+            require_text(request.name_label, request.name_description)
             state = await site.driver.create_disk(site.sr, request)
         async with recorded(site, state):
             if state.virtual_size < args["virtual_size"]:
@@ -121,12 +126,12 @@ async def destroy(ctx: Context, self: str) -> None:
 
 
 async def _note_destroyed(ctx: Context, self: str, site: Site) -> None:
-    sizes = await sizes_of(site)
+    sizes = await sizes_if_known(site)
     async with ctx.store.transaction() as tx:
         vdi = tx.get(VDI, self)
-        note_sizes(tx, site.ref, sizes, more=-vdi.virtual_size)
-        if "vhd-parent" in vdi.sm_config:
-            make_dirty(tx, site.ref)  # hidden disks may be gone too
+        note_sizes(tx, site.ref, sizes, more=-promised(vdi.type, vdi.virtual_size))
+        if "vhd-parent" in vdi.sm_config or vdi.is_a_snapshot or vdi.snapshots:
+            make_dirty(tx, site.ref)  # hidden disks may be gone too, and others have for themselves what was shared
         delete_disk(tx, vdi)
 
 
@@ -177,12 +182,13 @@ async def introduce(
         async with ctx.store.transaction() as tx:
             existing = find_disk(tx, SR, location)
             if existing is not None:
-                update_disk(tx, existing, state)
-                tx.set(existing, **values)
-                note_sizes(tx, SR, sizes)
-                return existing.ref
-            vdi = new_disk(tx, SR, state, **{**values, "uuid": uuid})
-            note_sizes(tx, SR, sizes, more=state.virtual_size)
+                vdi = existing
+                update_disk(tx, vdi, state)
+                tx.set(vdi, **values)
+            else:
+                vdi = new_disk(tx, SR, state, **{**values, "uuid": uuid})
+            note_sizes(tx, SR, sizes, more=state.virtual_size if existing is None else 0)
+            vdi = tx.get(VDI, vdi.ref)
         names = {"name_label": vdi.name_label, "name_description": vdi.name_description}
         with failures(SR, vdi.ref):
             await site.driver.rename(site.sr, location, **names)
@@ -246,17 +252,19 @@ async def _read_again(ctx: Context, ref: str) -> None:
 
 
 async def set_name_label(ctx: Context, self: str, value: str) -> None:
-    """VDI.set_name_label. Raises SR_HAS_NO_PBDS [SR]."""
+    """VDI.set_name_label. Raises SR_HAS_NO_PBDS [SR], or SR_BACKEND_FAILURE_447 for what XML cannot carry."""
     await _rename(ctx, self, name_label=value)
 
 
 async def set_name_description(ctx: Context, self: str, value: str) -> None:
-    """VDI.set_name_description. Raises SR_HAS_NO_PBDS [SR]."""
+    """VDI.set_name_description. Raises as VDI.set_name_label."""
     await _rename(ctx, self, name_description=value)
 
 
 async def _rename(ctx: Context, ref: str, **names: str) -> None:
     site = site_of(ctx.services, ctx.store.get(VDI, ref).SR)
+    with failures(site.ref, ref):
+        require_text(*names.values())
     async with ctx.store.transaction() as tx:
         vdi = tx.get(VDI, ref)
         tx.set(vdi, **names)
@@ -281,7 +289,7 @@ async def resize(ctx: Context, vdi: str, size: int) -> None:
             return
         with failures(found.SR, vdi):
             state = await site.driver.resize(site.sr, found.location, size)
-        sizes = await sizes_of(site)
+        sizes = await sizes_if_known(site)
         lost_tracking = found.cbt_enabled and not state.cbt_enabled
         async with ctx.store.transaction() as tx:
             target = tx.get(VDI, vdi)
@@ -303,6 +311,7 @@ async def generate_config(ctx: Context, host: str, vdi: str) -> str:
 
     Raises SR_HAS_NO_PBDS [SR], VDI_NOT_MANAGED [VDI].
     """
+    ctx.store.get(Host, host)
     async with marked(ctx, vdi_rules.RULES, vdi, "generate_config"):
         found = ctx.store.get(VDI, vdi)
         site = site_of(ctx.services, found.SR)

@@ -10,7 +10,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.storage.facts import require_licence, require_managed
 from xapi_async.operations.storage.plugging import CONTENT_ID
-from xapi_async.operations.storage.records import forget_suspend_image, note_sizes, sizes_of
+from xapi_async.operations.storage.records import forget_suspend_image, note_sizes, sizes_if_known
 from xapi_async.operations.storage.scanning import make_dirty
 from xapi_async.operations.storage.sites import failures, site_of
 from xapi_async.operations.storage.vdi import marked_disk
@@ -74,7 +74,7 @@ async def data_destroy(ctx: Context, self: str) -> None:
         except BaseException:
             await asyncio.shield(_set_type(ctx, self, kind))
             raise
-        sizes = await sizes_of(site)
+        sizes = await sizes_if_known(site)
         async with store.transaction() as tx:
             target = tx.get(VDI, self)
             if "vhd-parent" in target.sm_config:
@@ -108,6 +108,7 @@ async def list_changed_blocks(ctx: Context, vdi_from: str, vdi_to: str) -> str:
     Raises SR_HAS_NO_PBDS [SR], or what the backend does: SR_BACKEND_FAILURE_460 where changes were not logged from
     the one to the other.
     """
+    ctx.store.get(VDI, vdi_from)
     async with marked_disk(ctx, vdi_to, "list_changed_blocks"):
         older, newer = ctx.store.get(VDI, vdi_from), ctx.store.get(VDI, vdi_to)
         site = site_of(ctx.services, newer.SR)

@@ -30,12 +30,18 @@ NBD_PURPOSES = frozenset({"nbd", "insecure_nbd"})
 
 
 async def checksum(ctx: Context, self: str) -> str:
-    """VDI.checksum: MD5 of the whole disk in hexadecimal. Raises SR_HAS_NO_PBDS [SR], or what the backend does."""
+    """VDI.checksum: MD5 of the whole disk in hexadecimal.
+
+    Raises SR_HAS_NO_PBDS [SR], VDI_IO_ERROR [text], or what the backend does.
+    """
     vdi = ctx.store.get(VDI, self)
     site = site_of(ctx.services, vdi.SR)
-    with failures(vdi.SR, self):
-        async with site.driver.opened(site.sr, vdi.location, writable=False) as image:
-            return await _md5(ctx, image)
+    try:
+        with failures(vdi.SR, self):
+            async with site.driver.opened(site.sr, vdi.location, writable=False) as image:
+                return await _md5(ctx, image)
+    except OSError as error:
+        raise ApiError("VDI_IO_ERROR", str(error)) from error
 
 
 async def _md5(ctx: Context, image: Image) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,10 +18,13 @@ from xapi_async.operations.marking import marked
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.facts import has_feature, require_managed, sees, the_pool
 from xapi_async.operations.storage.loopback import in_control_domain
-from xapi_async.operations.storage.records import new_disk, note_sizes, put_disks, sizes_of
-from xapi_async.operations.storage.sites import failures, site_of
+from xapi_async.operations.storage.records import new_disk, note_sizes, put_disk, sizes_of, update_disk
+from xapi_async.operations.storage.sites import failures, is_reachable, site_of
 from xapi_async.operations.storage.vdi import create, destroy, finish, marked_disk, recorded, set_on_boot
-from xapi_async.storage.driver import STRETCH, CopyRequest, Extent, Image
+from xapi_async.storage.driver import STRETCH, CopyRequest, DiskState, Extent, Image
+from xapi_async.storage.kinds import is_own, kind_of
+
+log = logging.getLogger(__name__)
 
 INHERITED = ("sharable", "other_config", "xenstore_data", "on_boot", "allow_caching")
 """What a snapshot or clone has of its source, beside what the backend copies."""
@@ -67,14 +71,29 @@ async def _branch(ctx: Context, vdi: str, driver_params: Mapping[str, str], *, i
     make = site.driver.snapshot if is_snapshot else site.driver.clone
     made = await make(site.sr, source.location, request)
     async with recorded(site, made.disk):
+        if source.on_boot == "reset":
+            await site.driver.set_reset_point(site.sr, made.disk.location, True)
         sizes = await sizes_of(site)
         async with ctx.store.transaction() as tx:
-            put_disks(tx, source.SR, made.also)
+            for state in made.also:
+                if state.location == source.location:
+                    update_disk(tx, tx.get(VDI, vdi), state)
+                else:
+                    put_disk(tx, source.SR, state)
             source = tx.get(VDI, vdi)
             values: dict[str, Any] = {name: getattr(source, name) for name in INHERITED}
+            values["sm_config"] = _branched_sm_config(tx.get(SR, source.SR), source, made.disk)
             copy = new_disk(tx, source.SR, made.disk, **values)
             note_sizes(tx, source.SR, sizes, more=made.disk.virtual_size)
     return copy.ref
+
+
+def _branched_sm_config(sr: SR, source: VDI, made: DiskState) -> dict[str, str]:
+    """What the backend says of a new disk; on volumes also what clients noted at its source."""
+    if not kind_of(sr.type).volumes:
+        return dict(made.sm_config)
+    noted = {key: value for key, value in source.sm_config.items() if not is_own(key)}
+    return {**noted, **made.sm_config}
 
 
 async def _full_clone(ctx: Context, vdi: str) -> str:
@@ -96,7 +115,7 @@ async def copy(ctx: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str) ->
     async with marked(ctx, vdi_rules.RULES, vdi, "copy"):
         store = ctx.store
         source = store.get(VDI, vdi)
-        site_of(ctx.services, source.SR)
+        _copier(ctx, source.SR, source.SR)
         require_managed(source)
         base = store.find(VDI, base_vdi)
         if store.find(VDI, into_vdi) is not None:
@@ -107,28 +126,41 @@ async def copy(ctx: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str) ->
         values: dict[str, Any] = {name: getattr(source, name) for name in (*kept, "tags")}
         made = await copy_into_new(ctx, vdi, {**values, "SR": sr}, base)
         if source.on_boot == "reset" and has_feature(store, store.get(SR, sr), "VDI_RESET_ON_BOOT"):
-            await set_on_boot(ctx, made, "reset")
+            await _reset_on_boot(ctx, made)
         if source.allow_caching:
             async with store.transaction() as tx:
                 tx.set(tx.get(VDI, made), allow_caching=True)
         return made
 
 
+async def _reset_on_boot(ctx: Context, vdi: str) -> None:
+    try:
+        await set_on_boot(ctx, vdi, "reset")
+    except ApiError as error:
+        log.info("copy %s keeps what is written to it: %s", vdi, error.description)
+
+
 async def copy_into_new(ctx: Context, source: str, values: Mapping[str, Any], base: VDI | None = None) -> str:
     """A new disk with what another one holds; it is destroyed again where that fails."""
     read_only = values.get("read_only", False)
     fields = {name: start for name, start in STARTS[VDI].items() if VDI.FIELDS[name].qualifier != "RO/runtime"}
-    made = await create(ctx, {**fields, **values, "read_only": False}, unfinished=True)
+    made = await create(ctx, {**fields, **values}, unfinished=True)
     try:
+        if read_only:  # but not yet
+            await _set_read_only(ctx, made, False)
         await _fill(ctx, source, made, base, is_fresh=True)
         await finish(ctx, made)
     except BaseException:
         await asyncio.shield(_discard(ctx, made))
         raise
     if read_only:
-        async with ctx.store.transaction() as tx:
-            tx.set(tx.get(VDI, made), read_only=True)
+        await _set_read_only(ctx, made, True)
     return made
+
+
+async def _set_read_only(ctx: Context, vdi: str, value: bool) -> None:
+    async with ctx.store.transaction() as tx:
+        tx.set(tx.get(VDI, vdi), read_only=value)
 
 
 async def _discard(ctx: Context, vdi: str) -> None:
@@ -147,19 +179,21 @@ async def _fill(ctx: Context, source: str, into: str, base: VDI | None, *, is_fr
         raise ApiError("VDI_TOO_SMALL", into, origin.virtual_size)
     if base is not None and "raw" in (target.sm_config.get("type"), target.sm_config.get("vdi_type")):
         raise ApiError("VDI_NOT_SPARSE", into)
-    host = _common_host(ctx, origin.SR, target.SR)
-    async with (
-        in_control_domain(ctx, source, "RO", host=host) as reading,
-        in_control_domain(ctx, into, "RW", host=host) as writing,
-    ):
-        with failures(origin.SR, source):
-            location = base.location if base is not None and base.SR == origin.SR else None
-            extents = await reading.extents(location)
-        try:
+    reader = _copier(ctx, origin.SR, target.SR)
+    writer = reader if sees(store, reader, target.SR) else None
+    # A disk in another SR cannot be compared with: then all is copied, zeros included.
+    location = base.location if base is not None and base.SR == origin.SR else None
+    try:
+        async with (
+            in_control_domain(ctx, source, "RO", host=reader) as reading,
+            in_control_domain(ctx, into, "RW", host=writer) as writing,
+        ):
+            with failures(origin.SR, source):
+                extents = await reading.extents(location)
             with failures(target.SR, into):
-                await _copy_bytes(ctx, reading, writing, extents, is_sparse=is_fresh or base is not None)
-        except OSError as error:
-            raise ApiError("VDI_IO_ERROR", str(error)) from error
+                await _copy_bytes(ctx, reading, writing, extents, is_sparse=is_fresh or location is not None)
+    except OSError as error:
+        raise ApiError("VDI_IO_ERROR", str(error)) from error
 
 
 async def _copy_bytes(
@@ -183,11 +217,20 @@ async def _copy_bytes(
         await writing.flush()
 
 
-def _common_host(ctx: Context, source: str, target: str) -> str | None:
-    """A host that sees both SRs, slaves before the master; None where each is served by its own."""
-    hosts = [host.ref for host in ctx.store.all(Host) if all(sees(ctx.store, host.ref, sr) for sr in (source, target))]
-    master = the_pool(ctx.store).master
-    return next((host for host in hosts if host != master), hosts[0] if hosts else None)
+def _copier(ctx: Context, source: str, target: str) -> str:
+    """The host that copies: of those that can be reached one that sees both SRs, else one that sees the source.
+
+    Slaves come before the master. Raises SR_HAS_NO_PBDS [source].
+    """
+    store, master = ctx.store, the_pool(ctx.store).master
+    hosts = [host.ref for host in store.all(Host) if sees(store, host.ref, source)]
+    if not hosts:
+        raise ApiError("SR_HAS_NO_PBDS", source)
+
+    def rank(host: str) -> tuple[bool, bool, bool]:
+        return (not is_reachable(ctx.services, host), not sees(store, host, target), host == master)
+
+    return min(hosts, key=rank)
 
 
 HANDLERS: Handlers = {"VDI.snapshot": snapshot, "VDI.clone": clone, "VDI.copy": copy}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from xapi_async.datamodel.classes.host import Host
@@ -14,6 +15,7 @@ from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
+from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.marking import Mark, marked_together, refresh
 from xapi_async.operations.storage import vdi_rules
@@ -23,12 +25,15 @@ from xapi_async.operations.storage.facts import (
     is_in_use,
     live,
     require_licence,
-    the_pool,
+    sees,
     vbds_of_vdi,
 )
+from xapi_async.operations.storage.origins import note_origins
 from xapi_async.operations.storage.plugging import prepare_disk, release_disk
 from xapi_async.operations.storage.vdi import destroy
 from xapi_async.operations.storage.vdi_copies import copy_into_new
+from xapi_async.operations.vm.can_boot import Boot, boot_error
+from xapi_async.operations.vm.reserving import release, reserve
 from xapi_async.operations.vm.rules import RULES as VM_RULES
 
 NEEDED = ("VDI_MIRROR", "VDI_SNAPSHOT")
@@ -41,7 +46,8 @@ KEPT_KEY = "config-drive"
 async def pool_migrate(ctx: Context, vdi: str, sr: str, options: Mapping[str, str]) -> str:
     """VDI.pool_migrate: move a disk and its snapshots to another SR; gives the disk that takes its place.
 
-    Raises VDI_NEEDS_VM_FOR_MIGRATE [VDI], what forbids to migrate the VM, VDI_CBT_ENABLED [VDI],
+    Raises VDI_NEEDS_VM_FOR_MIGRATE [VDI], what forbids to migrate the VM, VM_REQUIRES_SR [VM, SR] or
+    NO_HOSTS_AVAILABLE [] where the VM could not be used with the disk in its new place, VDI_CBT_ENABLED [VDI],
     VDI_INCOMPATIBLE_TYPE [VDI, type], VBD_MISSING [], HOST_HAS_NO_MANAGEMENT_IP [], LICENCE_RESTRICTION ["SXM"],
     SR_DOES_NOT_SUPPORT_MIGRATION [SR], or what copying raises. The old disks stay where it fails.
     """
@@ -51,8 +57,11 @@ async def pool_migrate(ctx: Context, vdi: str, sr: str, options: Mapping[str, st
         raise ApiError("VDI_NEEDS_VM_FOR_MIGRATE", vdi)
     store.get(SR, sr)
     vm = first.VM
-    async with marked_together(ctx, Mark(VM_RULES, vm, "migrate_send"), Mark(vdi_rules.RULES, vdi, "mirror")):
-        _require_movable(ctx, vdi, sr, vm)
+    async with (
+        marked_together(ctx, Mark(VM_RULES, vm, "migrate_send"), Mark(vdi_rules.RULES, vdi, "mirror")),
+        _placed(ctx, sr, vm) as host,
+    ):
+        _require_movable(ctx, vdi, sr, vm, host)
         source = store.get(VDI, vdi)
         if sr == source.SR:
             return vdi
@@ -65,7 +74,41 @@ async def pool_migrate(ctx: Context, vdi: str, sr: str, options: Mapping[str, st
     return moved[vdi]
 
 
-def _require_movable(ctx: Context, ref: str, sr: str, vm: str) -> None:
+@asynccontextmanager
+async def _placed(ctx: Context, sr: str, vm: str) -> AsyncIterator[str]:
+    """The host the VM is on, else one set aside for it meanwhile, where it could run with the disk in its new place.
+
+    Raises VM_REQUIRES_SR [VM, SR] where its host does not see that, NO_HOSTS_AVAILABLE [] where no host does that can
+    boot it.
+    """
+    store, key = ctx.store, ctx.task.ref
+    home = store.get(VM, vm).resident_on
+    if home != NULL_REF:
+        if not sees(store, home, sr):
+            raise ApiError("VM_REQUIRES_SR", vm, sr)
+        yield home
+        return
+    async with store.transaction() as tx:
+        host = reserve(tx, vm, lambda tx, found: _bootable_host(tx.view, found, sr), "vm_migrate", key)
+    try:
+        yield host
+    finally:
+        await asyncio.shield(_release(ctx, vm, host, key))
+
+
+def _bootable_host(reader: Reader, vm: VM, sr: str) -> str:
+    for host in reader.all(Host):
+        if sees(reader, host.ref, sr) and boot_error(Boot(reader, vm, host)) is None:
+            return host.ref
+    raise ApiError("NO_HOSTS_AVAILABLE")
+
+
+async def _release(ctx: Context, vm: str, host: str, key: str) -> None:
+    async with ctx.store.transaction() as tx:
+        release(tx, vm, host, key)
+
+
+def _require_movable(ctx: Context, ref: str, sr: str, vm: str, host: str) -> None:
     store = ctx.store
     vdi = store.get(VDI, ref)
     if vdi.type == "cbt_metadata":
@@ -74,9 +117,7 @@ def _require_movable(ctx: Context, ref: str, sr: str, vm: str) -> None:
         raise ApiError("VDI_CBT_ENABLED", ref)
     if not vdi.VBDs:
         raise ApiError("VBD_MISSING")
-    home = store.get(VM, vm).resident_on
-    host = store.get(Host, home if home != NULL_REF else the_pool(store).master)
-    if not any(pif.management for pif in live(store, PIF, host.PIFs)):
+    if not any(pif.management for pif in live(store, PIF, store.get(Host, host).PIFs)):
         raise ApiError("HOST_HAS_NO_MANAGEMENT_IP")
     require_licence(store, "restrict_storage_xen_motion", "SXM")
     for one in (vdi.SR, sr):
@@ -133,6 +174,7 @@ async def _take_place(ctx: Context, moved: Mapping[str, str], vdi: str) -> None:
                     snapshot_time=source.snapshot_time,
                 )
             refresh(tx, vdi_rules.RULES, new)
+    await note_origins(services, moved.values())
     for ref, host in running.items():
         await prepare_disk(services, ref, host)
 

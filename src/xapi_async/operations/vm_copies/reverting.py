@@ -24,6 +24,7 @@ from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.vusb import delete_vusbs
 from xapi_async.operations.marking import Mark, marked_together
+from xapi_async.operations.storage.origins import note_origins
 from xapi_async.operations.vm.facts import vbds_of
 from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.rules import RULES
@@ -160,6 +161,8 @@ async def _revert(ctx: Context, snapshot: str, target: str) -> None:
             raise
         log.info("revert to %s failed: %s", snapshot, error)
         raise ApiError("VM_REVERT_FAILED", snapshot, target) from error
+    copies = (ctx.store.find(VDI, ref) for ref in made.by_source.values())
+    await note_origins(ctx.services, [ref for vdi in copies if vdi is not None for ref in vdi.snapshots])
     await destroy_quietly(ctx, replaced)
 
 

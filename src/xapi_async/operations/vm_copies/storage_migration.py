@@ -23,6 +23,7 @@ from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.marking import marked
+from xapi_async.operations.storage.origins import note_origins
 from xapi_async.operations.storage.plugging import prepare_disks, release_disks
 from xapi_async.operations.vm.can_boot import sees_sr
 from xapi_async.operations.vm.facts import vbds_of
@@ -194,6 +195,8 @@ async def _exchange(ctx: Context, move: Move, made: Refs, source: str) -> None:
                 tx.set(owner, suspend_VDI=made[owner.suspend_VDI])
         if vm.suspend_SR != NULL_REF and not sees_sr(tx, move.host, vm.suspend_SR):
             tx.set(vm, suspend_SR=NULL_REF)
+    snapshots = (ref for new in made.values() for ref in ctx.store.get(VDI, new).snapshots)
+    await note_origins(ctx.services, dict.fromkeys((*made.values(), *snapshots)))
 
 
 def _replace(tx: Transaction, old: VDI, new: VDI, made: Refs) -> None:
