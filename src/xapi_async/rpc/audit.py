@@ -59,9 +59,9 @@ _Shown = tuple[int, str, type[ApiClass] | None]
 
 
 class _Noted(NamedTuple):
-    """What is noted of a call. seconds: since 1970. error: its code, None where it succeeded."""
+    """What is noted of a call. stamp: of the clock. error: its code, None where it succeeded."""
 
-    seconds: float
+    stamp: float
     caller: Caller
     kind: str
     call: str
@@ -75,6 +75,7 @@ class AuditLog:
     def __init__(self, store: Store, clock: Clock, settings: AuditSettings) -> None:
         self._store = store
         self._clock = clock
+        self._stamp = clock.stamp
         self._settings = settings
         self._path = Path(settings.file) if settings.file else None
         # Notes become lines only when they are written or read: most that are kept in memory never are.
@@ -120,7 +121,7 @@ class AuditLog:
             if not notes or self._path is None:
                 return
             try:
-                await asyncio.to_thread(_append, self._path, [_line(noted) for noted in notes], self._settings)
+                await asyncio.to_thread(_append, self._path, [self._line(noted) for noted in notes], self._settings)
             except OSError:
                 log.exception("%d lines of the audit log could not be written", len(notes))
 
@@ -129,7 +130,7 @@ class AuditLog:
         await self.flush()
         start = since.replace("-", "").replace("Z", "").replace(" ", "T")
         if self._path is None:
-            for line in map(_line, tuple(self._memory)):
+            for line in map(self._line, tuple(self._memory)):
                 if _stamp(line) >= start:
                     yield f"{line}\n".encode()
             return
@@ -149,7 +150,7 @@ class AuditLog:
         arguments: Sequence[_Argument],
         error: ApiError | None,
     ) -> None:
-        noted = _Noted(self._clock.now(), caller, kind, call, arguments, None if error is None else error.code)
+        noted = _Noted(self._stamp(), caller, kind, call, arguments, None if error is None else error.code)
         if self._path is None:
             self._memory.append(noted)
             return
@@ -172,6 +173,16 @@ class AuditLog:
             return (name, *self._gone.get(value, ("", "", value)))
         return (name, *_naming(found, value))
 
+    def _line(self, noted: _Noted) -> str:
+        """A note as a line of the log."""
+        allowed = "DENIED" if noted.error == DENIED else "ALLOWED"
+        outcome = "OK" if noted.error is None else f"ERROR:{noted.error}"
+        caller = noted.caller
+        user = caller.user_sid or ("LOCAL_SUPERUSER" if caller.is_superuser else "")
+        words = (track_id(caller.session), user, caller.user_name, allowed, outcome, noted.kind, noted.call)
+        shown = " ".join(f"({_words(argument)})" for argument in noted.arguments)
+        return f"[{_stamp_of(self._clock.at(noted.stamp))}|audit] ({_words(words)} ({shown}))"
+
     def _remember_gone(self, changes: Sequence[Change]) -> None:
         for change in changes:
             if change.operation == "del":
@@ -191,17 +202,6 @@ def _shown_params(message: Message) -> Iterator[_Shown]:
             yield place, param.name, BY_NAME.get(param.type.cls)
         elif param.name in _NAMING and param.type == STRING:
             yield place, param.name, None
-
-
-def _line(noted: _Noted) -> str:
-    """A note as a line of the log."""
-    allowed = "DENIED" if noted.error == DENIED else "ALLOWED"
-    outcome = "OK" if noted.error is None else f"ERROR:{noted.error}"
-    caller = noted.caller
-    user = caller.user_sid or ("LOCAL_SUPERUSER" if caller.is_superuser else "")
-    words = (track_id(caller.session), user, caller.user_name, allowed, outcome, noted.kind, noted.call)
-    shown = " ".join(f"({_words(argument)})" for argument in noted.arguments)
-    return f"[{_stamp_of(noted.seconds)}|audit] ({_words(words)} ({shown}))"
 
 
 def track_id(session: str) -> str:

@@ -67,7 +67,7 @@ class Writing:
 
     __slots__ = ("_finish", "_staged")
 
-    def __init__(self, staged: Staged, finish: Callable[[BaseException | None], Outcome]) -> None:
+    def __init__(self, staged: Staged, finish: Callable[[Exception | None], Outcome]) -> None:
         self._staged = staged
         self._finish = finish
 
@@ -77,7 +77,7 @@ class Writing:
         self._staged.then(lambda error: told(finish(error)))
 
     def __await__(self) -> Generator[Any, None, Outcome]:
-        error: BaseException | None = None
+        error: Exception | None = None
         try:
             # Shielded: a change lands whether or not whoever waits here still wants to know.
             yield from asyncio.shield(self._staged.done).__await__()

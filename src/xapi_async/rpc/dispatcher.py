@@ -81,12 +81,12 @@ class Dispatcher:
         self.caller_of = sessions.caller
         self._tasks = tasks
         self._audit = audit
+        self.stats = CallStats()
         self._result_types = result_types or {}
         self._entries = {entry.name: entry for entry in entries(services.store, handlers, readers or {}, waits or {})}
         self._table = _table(self._entries, self)
         self._tables: dict[str, Mapping[str, Answer]] = {}
         self._names = tuple(self._entries)
-        self.stats = CallStats()
         self._background: set[asyncio.Task[None]] = set()
         self._in_flight: set[asyncio.Task[Any]] = set()
         self._is_stopping = False
@@ -97,6 +97,7 @@ class Dispatcher:
         """Answer a call: at once where it only reads, else by something to await or to be told by."""
         start = perf_counter()
         outcome: Outcome | Awaitable[Outcome] | Waiting
+        answer = None
         try:
             if not call.text_checked:
                 convert.check_text(call.params)
@@ -107,6 +108,9 @@ class Dispatcher:
             outcome = Failure(error)
         except Exception as error:
             outcome = Failure(internal_error(call.method, error))
+        if type(outcome) is Success and answer is not None:
+            self.stats.note(call.method, None, perf_counter() - start)
+            return outcome
         if isinstance(outcome, tuple):
             self._count(call, outcome, start)
             return outcome
@@ -198,6 +202,7 @@ class Dispatcher:
         """The function that answers a message that writes a field: it waits for nothing but the journal."""
         write, store, converters = entry.write, self._services.store, entry.converters
         assert write is not None  # only such entries come here
+        audit, note = self._audit, self.stats.note
         success = Success(entry.message.result, None)
         expected = len(converters) + 1
 
@@ -209,23 +214,25 @@ class Dispatcher:
             args = [convert_param(param) for convert_param, param in zip(converters, params[1:], strict=True)]
             caller = self.caller_of(_session_text(params[0]))
 
-            def land(error: BaseException | None) -> Outcome:
-                outcome = finish(error)
+            def land(error: Exception | None) -> Outcome:
+                if error is None:
+                    audit(caller, entry, args, None)
+                    note(call.method, None, perf_counter() - start)
+                    return success
+                outcome = self._refused(entry, caller, args, error)
                 self._count(call, outcome, start)
                 return outcome
-
-            def finish(error: BaseException | None) -> Outcome:
-                failure = error if error is None or isinstance(error, ApiError) else _stopped()
-                self._note(entry, caller, args, failure)
-                return success if failure is None else Failure(failure)
 
             try:
                 if not caller.is_superuser:
                     self._assert_allowed(entry, caller, args)
                 staged = write(store, *args)
             except ApiError as error:
-                return finish(error)
-            return finish(None) if staged is None else Writing(staged, land)
+                return self._refused(entry, caller, args, error)
+            if staged is not None:
+                return Writing(staged, land)
+            audit(caller, entry, args, None)
+            return success
 
         return answer
 
@@ -321,6 +328,11 @@ class Dispatcher:
         permission = entry.permission_for(args[1]) if entry.key_permissions else entry.permission
         if not caller.may(permission):
             raise denied(permission)
+
+    def _refused(self, entry: Entry, caller: Caller, args: list[Any], error: Exception) -> Failure:
+        failure = error if isinstance(error, ApiError) else _stopped()
+        self._note(entry, caller, args, failure)
+        return Failure(failure)
 
     def _note(self, entry: Entry, caller: Caller, args: list[Any], error: ApiError | None) -> None:
         if error is not None:

@@ -324,8 +324,10 @@ class Connection(RequestHandler):
 
     def _begin_waiting(self, held: Held, head: CallHead, rest: bytes) -> None:
         """Answer when there is something to tell. Thousands may wait, so nothing is kept for it but a function."""
-        self._keep(b"")
-        self._buffer += rest
+        if self._timer is not None:
+            self._keep(b"")
+        if rest:
+            self._buffer += rest
         self._answering = held
         if held.only_waits:
             self.cancel_when_lost = held
@@ -336,9 +338,11 @@ class Connection(RequestHandler):
         head, server = self._asked, self._lane
         assert head is not None  # set before anything could be told
         assert server is not None  # aiohttp gets no connection that still waits
+        is_shared = self.cancel_when_lost is not None  # many who wait are told the same; who writes is told alone
         self._answering = self.cancel_when_lost = None
         keep_alive = head.keep_alive and not self._ends and not self._close
-        self._write_late(server.last_pieces.of(reply, is_http_10=head.is_http_10, keep_alive=keep_alive), keep_alive)
+        pieces = server.last_pieces.of if is_shared else reply_pieces
+        self._write_late(pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive), keep_alive)
 
     async def _answer_later(self, pending: Pending, head: CallHead) -> None:
         try:
@@ -356,8 +360,8 @@ class Connection(RequestHandler):
             self._end(data)
             return
         self._flush(data)
-        self._keep(b"")
-        if not self._paused:
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if not self._paused and (self._is_held or self._buffer):
             self._release()
             self._serve_buffer()
 

@@ -166,7 +166,10 @@ class RpcEndpoint:
         except Exception as bug:
             outcome = Failure(internal_error(call.method, bug))
         if isinstance(outcome, tuple):
-            reply = Reply(content_type, _encoded(decoded, outcome))
+            try:
+                reply = Reply(content_type, decoded.encode(outcome))
+            except Exception as bug:  # a value that is not of its type
+                reply = Reply(content_type, decoded.encode(Failure(internal_error(call.method, bug))))
             return reply if self._gate is None else _after_gate(self._gate, call, reply)
         if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
             return self._written(decoded, outcome, content_type)
@@ -191,8 +194,8 @@ class RpcEndpoint:
 
         def land(outcome: Outcome) -> None:
             self.pending -= 1
-            reply = Reply(content_type, _encoded(decoded, outcome))
-            if self.is_settled(lambda: held.come_late(reply)):
+            reply = Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
+            if self._gate is None or self._gate(None, lambda: held.come_late(reply)):
                 held.come_late(reply)
 
         writing.then(land)
@@ -203,7 +206,7 @@ class RpcEndpoint:
         outcome = waiting.finish(waiting, value)
         last = self._last_told
         if last is None or last.value is not value or last.encode != encode:
-            reply = Reply(content_type, _encoded_by(encode, waiting.method, outcome))
+            reply = Reply(content_type, _encoded(encode, waiting.method, outcome))
             last = self._last_told = _Told(value, encode, reply)
         return last.reply
 
@@ -242,7 +245,7 @@ class RpcEndpoint:
                 result = Failure(internal_error(decoded.method, bug))
             if self._gate is not None:
                 await self.settled()
-            return Reply(content_type, _encoded(decoded, result))
+            return Reply(content_type, _encoded(decoded.encode, decoded.method, result))
         finally:
             self.pending -= 1
 
@@ -283,11 +286,7 @@ class _Told(NamedTuple):
     reply: Reply
 
 
-def _encoded(decoded: Decoded, outcome: Outcome) -> Body:
-    return _encoded_by(decoded.encode, decoded.method, outcome)
-
-
-def _encoded_by(encode: Encode, method: str, outcome: Outcome) -> Body:
+def _encoded(encode: Encode, method: str, outcome: Outcome) -> Body:
     try:
         return encode(outcome)
     except Exception as bug:  # a value that is not of its type
