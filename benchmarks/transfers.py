@@ -12,17 +12,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from benchmarks.calls import paced_note
 from benchmarks.generator import Generator
-from benchmarks.loadgen import Load, Measured
+from benchmarks.loadgen import Load, Measured, run
 from benchmarks.requests import xml
-from benchmarks.results import Row
-from benchmarks.servers import GENERATOR_CORES, Running, xapi_async
+from benchmarks.results import Row, at_most
+from benchmarks.servers import Running, xapi_async
 
 MIB = 1 << 20
 COPY = "plain copy of the file"
@@ -33,7 +33,7 @@ GROWTH = 40
 """MiB of memory that a transfer may take, whatever the size of the disk."""
 
 SLOW_MS = 5.0
-_SLICE_SECONDS = 0.5
+_LONGEST = 300.0
 _SAMPLE_SECONDS = 0.02
 
 
@@ -42,17 +42,11 @@ class _Site:
     """What all transfers have in common. quiet: calls without any transfer. copied: MiB/s of the plain copy."""
 
     server: Running
-    pool: Pool
-    calls: list[bytes]
+    generator: Generator
+    load: Load
     mebibytes: int
     quiet: Measured
     copied: float
-
-    def load(self, seconds: float) -> Measured:
-        """Calls at a fixed rate."""
-        return self.pool.run(
-            Load(self.server.port, self.calls, connections=8, seconds=seconds, warmup_seconds=0, rate=RATE)
-        )
 
 
 def transfers(mebibytes: int) -> Iterator[Row]:
@@ -65,7 +59,7 @@ def transfers(mebibytes: int) -> Iterator[Row]:
         _fill(source, mebibytes)
         # Twice, as memory that the system has not used before costs it more than what it does here.
         copied = max(_copy(source, Path(folder) / "copy.raw") for _ in range(2))
-        yield Row(COPY, copied, "MiB/s", note="durable at the end")
+        yield Row(COPY, copied, "MiB/s", note="durable at the end", is_peer=True)
         client, session = server.client(), server.session()
         calls = [xml("VM.get_name_label", session, vm) for vm in client.VM.get_all(session)["Value"]]
         disk = _new_disk(server, session, mebibytes)
@@ -73,61 +67,48 @@ def transfers(mebibytes: int) -> Iterator[Row]:
         _send(server.port, f"/import_raw_vdi?{query}", source)  # unmeasured, for the same reason
         client.VDI.destroy(session, disk)
         query = f"session_id={session}&vdi={_new_disk(server, session, mebibytes)}"
-        pool = Pool()
-        try:
-            load = Load(server.port, calls, connections=8, seconds=2, rate=RATE)
-            site = _Site(server, pool, calls, mebibytes, pool.run(load), copied)
+        with Generator() as generator:
+            load = Load(server.port, calls, connections=8, seconds=_LONGEST, warmup_seconds=0.0, rate=RATE)
+            quiet = generator.run(replace(load, seconds=2.0))
+            site = _Site(server, generator, load, mebibytes, quiet, copied)
             for name, work in (
                 ("import raw", partial(_send, server.port, f"/import_raw_vdi?{query}", source)),
                 ("export raw", partial(_fetch, server.port, f"/export_raw_vdi?{query}")),
                 ("export VHD", partial(_fetch, server.port, f"/export_raw_vdi?{query}&format=vhd")),
             ):
                 yield from _observed(site, name, work)
-        finally:
-            pool.close()
 
 
 def _observed(site: _Site, name: str, work: Callable[[], int]) -> Iterator[Row]:
     """The rows of one transfer. work: does it, and gives how many bytes went over."""
-    server, loads, done = site.server, list[Measured](), Future[tuple[int, float]]()
-    memory, cpu, start = server.memory(), server.cpu_seconds(), time.perf_counter()
+    server = site.server
+    site.generator.begin(run, site.load)
+    memory, cpu, start = server.memory().resident, server.cpu_seconds(), time.perf_counter()
     with _HighWater(server) as high:
-        client = threading.Thread(target=_run, args=(work, done))
-        client.start()
-        while not done.done():
-            loads.append(site.load(_SLICE_SECONDS))
-        client.join()
-        passed, ended = done.result()
+        passed = work()
+        took = time.perf_counter() - start
+    site.generator.tell()
+    meanwhile: Measured = site.generator.result()
     if passed < site.mebibytes * MIB:
         raise RuntimeError(f"{name}: only {passed} bytes of the disk went over")
     cost = (server.cpu_seconds() - cpu) / site.mebibytes * 1000
-    rate = site.mebibytes / (ended - start)
-    note = f"{cost:.2f} ms of server CPU a MiB"
-    yield Row(f"xapi-async {name}", rate, "MiB/s", rate / site.copied, COPY, note=note)
+    rate = site.mebibytes / took
+    note = f"{cost:.2f} ms of server CPU a MiB, the calls in it"
+    yield Row(name, rate, "MiB/s", rate / site.copied, COPY, note=note)
     growth = (high.bytes - memory) / MIB
-    yield Row(f"xapi-async memory, {name}", growth, "MiB", goal=f"below {GROWTH} MiB", met=growth < GROWTH)
-    seconds = sorted(second for load in loads for second in load.seconds)
+    yield Row(f"memory taken by {name}", growth, "MiB", goal=at_most(growth, GROWTH, "MiB"))
     for share, label in ((0.5, "p50"), (0.99, "p99")):
-        slow = seconds[int(share * (len(seconds) - 1))] * 1000
-        note = f"{site.quiet.percentile(share) * 1000:.2f} ms before"
-        goal = f"below {SLOW_MS:g} ms"
-        yield Row(f"xapi-async {label} of reads, {name}", slow, "ms", goal=goal, met=slow < SLOW_MS, note=note)
-
-
-def _run(work: Callable[[], int], done: Future[tuple[int, float]]) -> None:
-    """Do something on the generator's cores, in a thread; tells the outcome, and when it was there."""
-    os.sched_setaffinity(0, GENERATOR_CORES)
-    try:
-        done.set_result((work(), time.perf_counter()))
-    except Exception as error:
-        done.set_exception(error)
+        slow = meanwhile.percentile(share) * 1000
+        before = f"{site.quiet.percentile(share) * 1000:.2f} ms before"
+        yield Row(f"{label} of reads during {name}", slow, "ms", goal=at_most(slow, SLOW_MS, "ms"),
+                  note=f"{before}, {paced_note(meanwhile)}", errors=meanwhile.errors)  # fmt: skip
 
 
 class _HighWater:
     """The most memory that a server takes while this is entered, in bytes."""
 
     def __init__(self, server: Running) -> None:
-        self.bytes = server.memory()
+        self.bytes = server.memory().resident
         self._server = server
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._watch)
@@ -142,7 +123,7 @@ class _HighWater:
 
     def _watch(self) -> None:
         while not self._ends.wait(_SAMPLE_SECONDS):
-            self.bytes = max(self.bytes, self._server.memory())
+            self.bytes = max(self.bytes, self._server.memory().resident)
 
 
 def _fill(path: Path, mebibytes: int) -> None:
