@@ -14,6 +14,7 @@ import pytest
 from tests.disks.conftest import MIB, Files, Site
 from xapi_async.datamodel.classes import VDI
 from xapi_async.datamodel.errors import ApiError
+from xapi_async.storage.images import ReadImage
 
 SESSION = "session_id=good"
 
@@ -212,6 +213,29 @@ async def test_a_client_that_goes_away_lets_go_of_the_disk(site: Site, sparse_da
     error = await ended(site)
     assert isinstance(error, ApiError)
     assert error.code == "CLIENT_ERROR"
+
+
+async def test_a_part_that_cannot_be_read_to_its_end_ends_early(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    vdi, read = await site.vdi(), ReadImage.read
+
+    async def damaged(image: ReadImage, offset: int, length: int) -> bytearray:
+        if offset + length > 4 * MIB:
+            raise OSError("the medium is damaged")
+        return await read(image, offset, length)
+
+    monkeypatch.setattr(ReadImage, "read", damaged)
+    async with (
+        aiohttp.ClientSession(headers={"Range": f"bytes={MIB}-{9 * MIB}"}) as client,
+        client.get(f"{site.url}/export_raw_vdi?{SESSION}&vdi={vdi}") as response,
+    ):
+        assert response.status == 206
+        assert await response.content.readexactly(3 * MIB) == bytes(3 * MIB)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.content.read()
+    error = await ended(site)
+    assert isinstance(error, ApiError)
+    assert error.code == "VDI_IO_ERROR"
+    assert max(site.access.contexts[-1].task.reached) < 0.5
 
 
 async def test_chunks_go_where_they_say(site: Site) -> None:

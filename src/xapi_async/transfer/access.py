@@ -51,19 +51,23 @@ def parameter(request: web.BaseRequest, name: str) -> str | None:
 
 
 class RefusedError(Exception):
-    """A transfer that is answered by an error page. status: of the page. error: for the task."""
+    """A transfer that is answered by an error page. status: of the page. error: for the task.
 
-    def __init__(self, status: int, error: ApiError) -> None:
+    fields: what the client is told in the header of the answer, which then is all of it.
+    """
+
+    def __init__(self, status: int, error: ApiError, fields: Mapping[str, str] | None = None) -> None:
         super().__init__(status, error)
         self.status = status
         self.error = error
+        self.fields = fields
 
 
 class Ended:
     """How a transfer ended, to be said by whoever does it.
 
     result: of the task, type and value; none where it has no result. response: what was begun to be
-    sent, from which on errors are told by the task alone.
+    sent, from which on errors are told by the task alone; or what is sent in place of an error page.
     """
 
     def __init__(self) -> None:
@@ -97,7 +101,10 @@ async def transferring(
             raise
         except (ApiError, RefusedError, BackendError, OSError, ValueError) as error:
             await access.fail(ctx, _as_api_error(error))
-            if ended.response is None:
+            if ended.response is None and isinstance(error, RefusedError) and error.fields:
+                ended.response = web.Response(status=error.status, headers=error.fields)
+                ended.response.force_close()
+            elif ended.response is None:
                 raise _page(error.status if isinstance(error, RefusedError) else refusal) from error
         except BaseException as error:
             await access.fail(ctx, ApiError("INTERNAL_ERROR", f"{type(error).__name__}: {error}"))

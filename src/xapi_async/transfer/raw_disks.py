@@ -1,4 +1,4 @@
-"""Disks over HTTP: ``GET /export_raw_vdi`` and ``PUT /import_raw_vdi``.
+"""Disks, and parts of them, over HTTP: ``GET /export_raw_vdi`` and ``PUT /import_raw_vdi``.
 
 An upload is answered 200 before its body is read, and a download's length is not known beforehand; so
 once that is sent, only the task tells how it went.
@@ -17,11 +17,12 @@ from xapi_async.datamodel.classes import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import Ref
 from xapi_async.operations.context import Context
-from xapi_async.storage.driver import STRETCH, Data, Image
+from xapi_async.storage.driver import STRETCH, Data, Extent, Image
 from xapi_async.storage.vhd_stream import DynamicVhd
 from xapi_async.transfer.access import Access, Ended, RefusedError, UntilClose, parameter, redirect, transferring
 from xapi_async.transfer.disk_services import DiskServices, find_sr, find_vdi
 from xapi_async.transfer.downloads import send
+from xapi_async.transfer.ranges import CONTENT_RANGE, asked, partial_answer, sent
 from xapi_async.transfer.uploads import Body, write_chunks, write_raw, write_vhd
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -50,14 +51,15 @@ async def _export(access: Access, services: DiskServices, request: web.BaseReque
         vdi = find_vdi(ctx, name)
         redirect(request, services.elsewhere(ctx, vdi.SR))
         image = await held.enter_async_context(services.plugged(ctx, vdi.ref, "RO"))
-        pieces, length = await _pieces(ctx, vdi, image, kind, parameter(request, "base"))
-        response = UntilClose(
-            {
-                "Content-Type": _TYPES[kind],
-                "Content-Disposition": f'attachment; filename="{vdi.uuid}.{kind}"',
-                _TASK_HEADER: ctx.task.ref,
-            }
-        )
+        base = parameter(request, "base")
+        part = asked(request, image.size) if kind == "raw" and base is None else None
+        pieces, length = await _pieces(ctx, vdi, image, kind, base, part)
+        fields = {
+            "Content-Type": _TYPES[kind],
+            "Content-Disposition": f'attachment; filename="{vdi.uuid}.{kind}"',
+            _TASK_HEADER: ctx.task.ref,
+        }
+        response = UntilClose(fields) if part is None else partial_answer(fields, part, image.size)
         ended.response = response
         await response.prepare(request)
         async with ctx.task.cancellable():
@@ -70,23 +72,25 @@ async def _export(access: Access, services: DiskServices, request: web.BaseReque
 
 
 async def _pieces(
-    ctx: Context, vdi: VDI, image: Image, kind: str, base_name: str | None
+    ctx: Context, vdi: VDI, image: Image, kind: str, base_name: str | None, part: Extent | None
 ) -> tuple[AsyncIterator[Data], int]:
-    """What is to be sent, and its length in bytes."""
+    """What is to be sent, and its length in bytes. part: all that is wanted of a raw disk."""
     base = find_vdi(ctx, base_name) if base_name is not None else None
     if base is not None and (kind != "vhd" or base.SR != vdi.SR):
         raise ApiError("INTERNAL_ERROR", "differences can only be sent as a VHD, upon a disk of the same SR")
     if kind == "raw":
-        return _raw(image), max(1, image.size)
+        part = part or Extent(0, image.size)
+        return _raw(image, part), max(1, part.length)
     extents = await image.extents(base.location if base is not None else None)
     now, base_uuid = ctx.services.clock.now(), UUID(base.uuid) if base is not None else None
     file = DynamicVhd(image.size, extents, UUID(vdi.uuid), now, base_uuid)
     return file.pieces(image.read), file.length
 
 
-async def _raw(image: Image) -> AsyncIterator[Data]:
-    for offset in range(0, image.size, STRETCH):
-        yield await image.read(offset, min(STRETCH, image.size - offset))
+async def _raw(image: Image, part: Extent) -> AsyncIterator[Data]:
+    end = part.offset + part.length
+    for offset in range(part.offset, end, STRETCH):
+        yield await image.read(offset, min(STRETCH, end - offset))
 
 
 async def _import(access: Access, services: DiskServices, request: web.BaseRequest) -> web.StreamResponse:
@@ -106,6 +110,8 @@ async def _receive(services: DiskServices, request: web.BaseRequest, ctx: Contex
         ("Transfer-Encoding" in request.headers, 404, "bodies with a Transfer-Encoding are not taken"),
         (kind == "vhd" and name is None, 400, "a VHD needs a VDI to go to"),
         (name is None and length is None, 400, "a new VDI needs a Content-Length"),
+        (CONTENT_RANGE in request.headers and (chunked or kind == "vhd"), 400, "a part of a disk comes as plain bytes"),
+        (CONTENT_RANGE in request.headers and name is None, 400, "a part of a disk needs a VDI to go to"),
     ):
         if wrong:
             raise RefusedError(status, ApiError("INTERNAL_ERROR", text))
@@ -123,10 +129,11 @@ async def _receive(services: DiskServices, request: web.BaseRequest, ctx: Contex
             held.push_async_callback(services.destroy, ctx, ref)
             vdi = ctx.store.get(VDI, ref)
         async with services.plugged(ctx, vdi.ref, "RW") as disk:
+            part = sent(request, disk.size)
             ended.response = await _begin(request, ctx)
             # A client that declares more than the disk can take does not know where its data ends.
             body = Body(request, may_break_off=kind == "vhd" or length is None or length > disk.size)
-            write = write_vhd if kind == "vhd" else write_chunks if chunked else write_raw
+            write = write_vhd if kind == "vhd" else write_chunks if chunked else partial(write_raw, part=part)
             if length != 0:
                 async with ctx.task.cancellable():
                     await write(body, disk, ctx.task.progress)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import ClientPayloadError, ClientResponse, web
 
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.storage.driver import PIECE, Data, Image
+from xapi_async.storage.driver import PIECE, Data, Extent, Image
 from xapi_async.storage.vhd_stream import receive
 
 _CHUNK_HEAD = struct.Struct("<QI")
@@ -63,13 +63,17 @@ def broken(text: str) -> ApiError:
     return ApiError("VDI_IO_ERROR", text)
 
 
-async def write_raw(body: Body, disk: Image, progress: Progress) -> None:
-    """Write plain bytes from the disk's beginning on; the rest of it is left as it was. Raises VDI_IO_ERROR [text]."""
-    offset = 0
+async def write_raw(body: Body, disk: Image, progress: Progress, part: Extent | None = None) -> None:
+    """Write plain bytes from the beginning of the disk, or of a part of it, on; all else is left as it was.
+
+    Raises VDI_IO_ERROR [text].
+    """
+    offset, length = part or Extent(0, disk.size)
+    done = 0
     while piece := await body.read(PIECE):
-        await disk.write(offset, piece)
-        offset += len(piece)
-        await progress(offset / disk.size)
+        await disk.write(offset + done, piece)
+        done += len(piece)
+        await progress(done / length)
 
 
 async def write_chunks(body: Body, disk: Image, progress: Progress) -> None:
