@@ -9,6 +9,7 @@ import pytest
 
 from tests.live import LiveServer, running
 
+
 @pytest.fixture
 def low_limit():
     """A soft limit far below the hard one, for what the test starts."""

@@ -14,7 +14,7 @@ Command = Callable[[argparse.Namespace], int]
 def add_command(
     commands: Commands, name: str, command: Command, short: str, text: str, **options: Any
 ) -> argparse.ArgumentParser:
-    """Add a command. short: for the list of commands. text: for its own help. options: of its parser, which it gives."""
+    """Add a command. short: for the list of commands. text: for its own help. options: of its parser. Gives that."""
     parser = commands.add_parser(name, help=short, description=text, allow_abbrev=False, **options)
     parser.set_defaults(command=command)
     return parser
