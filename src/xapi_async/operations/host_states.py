@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+
+from xapi_async.inventory.hardware import HostSettings
 
 Errand = Callable[[], Awaitable[None]]
 """Work that a call leaves behind for after its answer."""
@@ -26,5 +28,8 @@ class HostStates:
     """By host, the tasks that stand for its going down and end when it is back."""
     recorded: dict[str, dict[str, bool]] = field(default_factory=dict)
     """By host, the measurements that somebody had recorded (true) or forgotten (false), against the standard."""
+    hardware: Mapping[str, HostSettings] = field(default_factory=dict)
+    """The machines that the settings describe, by the hosts' uuids: what a host
+    finds as it boots."""
     errands: asyncio.Queue[Errand] = field(default_factory=asyncio.Queue)
     """What calls have left to be done after their answers."""

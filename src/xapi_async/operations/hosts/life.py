@@ -91,7 +91,7 @@ async def _come_back(services: Services, ref: str) -> None:
         if host is None:
             return
         tx.set(host, enabled=False)
-        refresh_host(_maker(tx, services), host, None, rebooted=True)
+        refresh_host(_maker(tx, services), host, known.hardware.get(host.uuid), rebooted=True)
         _note_boot(tx, host)
         note_nothing_up(tx, services, host)
         _end_tasks(tx, services, ref)
