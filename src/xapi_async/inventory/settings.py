@@ -31,8 +31,8 @@ class InventorySettings:
     described_hosts: tuple[HostSettings, ...] = field(
         default=(),
         metadata={
-            "doc": "The first hosts, described one by one; the pool has at least these. Those with a name or uuid have their "
-            "processors, memory, cards and USB devices as described at every start."
+            "doc": "The first hosts, described one by one; the pool has at least these. Those with a name or uuid "
+            "have their processors, memory, cards and USB devices as described at every start."
         },
     )
     host_prefix: str = field(default="xenserver", metadata={"doc": "Name of hosts, to which a number is added."})
