@@ -16,6 +16,7 @@ from aiohttp import web
 from xapi_async import __version__, operations
 from xapi_async.bulk import blob_files, bulk_routes
 from xapi_async.config import Config, load
+from xapi_async.database_backups import kept_copies
 from xapi_async.datamodel.classes import VM, Host, Pool
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.disks import FILE_TYPES, chosen_kind, make_storage
@@ -163,6 +164,7 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             programs=config.section(ProgramSettings),
             documents=database.documents,
             hosts=HostStates(hardware=hardware),
+            back_up=kept_copies(database),
         )
         if is_new:
             next(services.network.bridge_numbers)  # the internal management network had the first one

@@ -33,3 +33,11 @@ class HostStates:
     finds as it boots."""
     errands: asyncio.Queue[Errand] = field(default_factory=asyncio.Queue)
     """What calls have left to be done after their answers."""
+    skewed: set[str] = field(default_factory=set)
+    """Their clocks go wrong, and somebody was told."""
+    copied: dict[str, int] = field(default_factory=dict)
+    """By host's uuid, the generation of the copy of the database that it was asked to keep."""
+    static_disks: set[tuple[str, str]] = field(default_factory=set)
+    """A host with a disk that it has attached outside of any VM, because it was told to."""
+    keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while something that a host keeps outside of the database is changed."""

@@ -18,15 +18,14 @@ from xapi_async.operations.pools.facts import post, require_feature
 from xapi_async.operations.pools.ha_disks import (
     REDO_LOG_SIZE,
     STATEFILE_SIZE,
-    attach_on,
     cluster_stack,
-    detach_on,
     find_or_create,
     refresh_disks,
     statefile_sr,
 )
 from xapi_async.operations.pools.plan_fields import recompute_plan
 from xapi_async.operations.pools.rules import RULES
+from xapi_async.operations.storage.attaching import attach_on, detach_on
 from xapi_async.operations.storage.facts import live
 from xapi_async.operations.vm.features import the_pool
 from xapi_async.operations.vm.hosts import is_host_live
