@@ -235,6 +235,7 @@ def _core(
             **failing(handlers, simulator.faults),
             **access.handlers(messages),
             **tasks.handlers(),
+            **audit.handlers(),
             **events.handlers(),
             **queue.handlers(),
         },

@@ -7,6 +7,7 @@ from xapi_async.operations.pools import (
     certificates,
     disaster_recovery,
     ha,
+    ha_members,
     ha_monitor,
     ha_plans,
     joining,
@@ -22,6 +23,7 @@ from xapi_async.operations.pools import (
 
 _MODULES = (
     ha,
+    ha_members,
     ha_plans,
     membership,
     mastership,
