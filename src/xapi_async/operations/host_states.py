@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -39,5 +40,7 @@ class HostStates:
     """By host's uuid, the generation of the copy of the database that it was asked to keep."""
     static_disks: set[tuple[str, str]] = field(default_factory=set)
     """A host with a disk that it has attached outside of any VM, because it was told to."""
+    attaching: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """By host's uuid, held while it attaches or detaches such disks."""
     keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while something that a host keeps outside of the database is changed."""
+    """Held while a value that a host keeps for itself is changed."""

@@ -30,15 +30,16 @@ PRIORITY = 3
 async def tickle_heartbeat(ctx: Context, host: str, stuff: Mapping[str, str]) -> Mapping[str, str]:
     """host.tickle_heartbeat: a host lives, or goes down. Gives nothing.
 
-    A host that the hypervisor knows to be down does not live for being said to; nor does the master ever count as
-    dead, or what high availability keeps watch over. Raises INVALID_VALUE ["time", text].
+    It changes nothing for the master, where high availability keeps watch, nor does a host live that the hypervisor
+    knows to be down. Raises INVALID_VALUE ["time", text].
     """
     found = ctx.store.get(Host, host)
     clock = _clock_of(stuff)
     if clock is not None:
         await _compare_clocks(ctx, found, clock)
     is_live = SHUTTING_DOWN not in stuff
-    if is_master(ctx.store, host) or (is_live and not _lives(ctx, found)):
+    is_believed = not is_live or ctx.services.hypervisor.is_alive(found.uuid)
+    if is_master(ctx.store, host) or the_pool(ctx.store).ha_enabled or not is_believed:
         return {}
     async with ctx.store.transaction() as tx:
         metrics = tx.find(HostMetrics, found.metrics)
@@ -46,10 +47,6 @@ async def tickle_heartbeat(ctx: Context, host: str, stuff: Mapping[str, str]) ->
             tx.set(metrics, live=is_live, last_updated=api_time(ctx.services.clock.now()))
             refresh(tx, RULES, host)
     return {}
-
-
-def _lives(ctx: Context, host: Host) -> bool:
-    return ctx.services.hypervisor.is_alive(host.uuid) and not the_pool(ctx.store).ha_enabled
 
 
 def _clock_of(stuff: Mapping[str, str]) -> float | None:

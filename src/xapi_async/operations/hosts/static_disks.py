@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.vdi import VDI
@@ -35,17 +35,18 @@ async def attach_static_vdis(ctx: Context, host: str, vdi_reason_map: Mapping[st
     for disk in disks:
         if disk.type == CHANGES_ONLY:
             raise ApiError("VDI_INCOMPATIBLE_TYPE", disk.ref, CHANGES_ONLY)
-    done: list[str] = []
-    try:
-        for disk in disks:
-            with failures(disk.SR, disk.ref):
-                if await _attach(ctx.services, host, disk.ref):
-                    done.append(disk.ref)
-        reasons = {disk.uuid: vdi_reason_map[disk.ref] for disk in disks}
-        await _remember(ctx.services, target.uuid, lambda known: {**known, **reasons})
-    except BaseException:
-        await asyncio.shield(_detach(ctx.services, host, done))
-        raise
+    async with ctx.services.hosts.attaching[target.uuid]:
+        done: list[str] = []
+        try:
+            for disk in disks:
+                with failures(disk.SR, disk.ref):
+                    if await _attach(ctx.services, host, disk.ref):
+                        done.append(disk.ref)
+            reasons = {disk.uuid: vdi_reason_map[disk.ref] for disk in disks}
+            await _remember(ctx.services, target.uuid, {**await _remembered(ctx.services, target.uuid), **reasons})
+        except BaseException:
+            await asyncio.shield(_detach(ctx.services, host, done))
+            raise
 
 
 async def detach_static_vdis(ctx: Context, host: str, vdis: Sequence[str]) -> None:
@@ -55,20 +56,24 @@ async def detach_static_vdis(ctx: Context, host: str, vdis: Sequence[str]) -> No
     """
     target = reach(ctx, host)
     gone = {ctx.store.get(VDI, ref).uuid for ref in vdis}
-    await _remember(ctx.services, target.uuid, lambda known: {vdi: known[vdi] for vdi in known if vdi not in gone})
-    await _detach(ctx.services, host, vdis)
+    async with ctx.services.hosts.attaching[target.uuid]:
+        known = await _remembered(ctx.services, target.uuid)
+        await _remember(ctx.services, target.uuid, {uuid: why for uuid, why in known.items() if uuid not in gone})
+        await _detach(ctx.services, host, vdis)
 
 
 async def attach_again(services: Services, host: str) -> None:
     """Attach what a host that has just started is to have; what is gone or cannot be attached is left out."""
     store = services.store
     found = store.find(Host, host)
-    wanted = await _remembered(services, found.uuid) if found is not None else {}
-    for uuid in wanted:
-        try:
-            await _attach(services, host, store.by_uuid(VDI, uuid).ref)
-        except (ApiError, BackendError) as error:
-            _log.warning("VDI %s was not attached as its host started: %s", uuid, error)
+    if found is None:
+        return
+    async with services.hosts.attaching[found.uuid]:
+        for uuid in await _remembered(services, found.uuid):
+            try:
+                await _attach(services, host, store.by_uuid(VDI, uuid).ref)
+            except (ApiError, BackendError) as error:
+                _log.warning("VDI %s was not attached as its host started: %s", uuid, error)
 
 
 def forget_attached(services: Services, host: str) -> None:
@@ -102,9 +107,8 @@ async def _remembered(services: Services, uuid: str) -> Reasons:
     return kept
 
 
-async def _remember(services: Services, uuid: str, change: Callable[[Reasons], Reasons]) -> None:
-    async with services.hosts.keeping:
-        await services.documents.put(_document(uuid), change(await _remembered(services, uuid)))
+async def _remember(services: Services, uuid: str, reasons: Reasons) -> None:
+    await services.documents.put(_document(uuid), reasons)
 
 
 def _document(uuid: str) -> str:

@@ -1,8 +1,7 @@
-"""The disks that high availability and the redo log keep their state on: finding, making and attaching them."""
+"""The disks that high availability and the redo log keep their state on: finding and making them."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,8 +15,6 @@ from xapi_async.operations.context import Context, Services
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.storage import vdi, vdi_rules
 from xapi_async.operations.storage.facts import live, pbds_of, sm_of
-
-log = logging.getLogger(__name__)
 
 STATEFILE_SIZE = 266_240
 """Bytes that the state of high availability needs."""

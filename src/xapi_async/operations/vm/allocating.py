@@ -18,7 +18,7 @@ STATES = {True: ("Running", "Paused"), False: ("Halted", "Suspended")}
 async def allocate_resources_for_vm(ctx: Context, self: str, vm: str, live: bool) -> None:
     """host.allocate_resources_for_vm: memory and graphics cards of a host are kept for a VM.
 
-    live: it comes there running; otherwise it is to be started or resumed. They are kept until it was started, or was
+    live: it comes there running; otherwise it is to be started or resumed. They are kept until it came there or was
     reset, or the server starts again. A host that is set aside already is kept.
 
     Raises VM_BAD_POWER_STATE [VM, expected, actual], OTHER_OPERATION_IN_PROGRESS ["VM", VM] for a VM that another
