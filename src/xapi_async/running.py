@@ -32,6 +32,7 @@ from xapi_async.observability.readiness import Readiness
 from xapi_async.observability.service_manager import ServiceManager
 from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.observability.tracing import TracingError, traced
+from xapi_async.open_files import make_room
 from xapi_async.reloading import Reloader
 from xapi_async.server import Core, Work, assembled
 from xapi_async.settings import ServerSettings
@@ -57,6 +58,7 @@ def run(load: Callable[[], Config]) -> int:
     """
     config = load()
     _set_up_logging(config)
+    make_room(config.section(WireSettings).connections)
     try:
         uvloop.run(_serve(config, load))
     except TracingError as error:
@@ -174,6 +176,7 @@ def _reloader(
 
     def limit(new: Config) -> None:
         bound.front.limit(new.section(WireSettings))
+        make_room(new.section(WireSettings).connections)
 
     def watch(new: Config) -> None:
         slow_calls.watch(core.dispatcher.stats, new.section(ObservabilitySettings).slow_call_seconds)

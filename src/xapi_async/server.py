@@ -16,12 +16,15 @@ from aiohttp import web
 from xapi_async import __version__, operations
 from xapi_async.bulk import blob_files, bulk_routes
 from xapi_async.config import Config, load
+from xapi_async.database_backups import kept_copies
 from xapi_async.datamodel.classes import VM, Host, Pool
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.disks import FILE_TYPES, chosen_kind, make_storage
 from xapi_async.faults import PLUGIN, failing, interposing, simulator_plugin
 from xapi_async.hypervisor.settings import SimulatorSettings
 from xapi_async.hypervisor.simulated import SimulatedHypervisor
+from xapi_async.inventory.hardware import HostSettings
+from xapi_async.inventory.known_hosts import known_hardware
 from xapi_async.inventory.pool import populate
 from xapi_async.inventory.settings import InventorySettings
 from xapi_async.inventory.start import refresh_pool, restore_metrics
@@ -34,6 +37,7 @@ from xapi_async.objects.store import Store
 from xapi_async.observability.settings import ObservabilitySettings
 from xapi_async.operations.blob_files import BlobFiles
 from xapi_async.operations.context import Background, Services
+from xapi_async.operations.host_states import HostStates
 from xapi_async.operations.notices import Messages, MessageSettings
 from xapi_async.operations.program_settings import ProgramSettings
 from xapi_async.operations.storage.starting import adopt_storage, found_storage, settle_storage
@@ -135,7 +139,7 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             config.section(LdapSettings),
         )
         is_new = not database.store.table(Pool)
-        await _fill(config, database.store, clock, rng)
+        hardware = await _fill(config, database.store, clock, rng)
         messages = await Messages.open(database.log("messages"), clock, config.section(MessageSettings))
         guests = any(not (vm.is_a_template or vm.is_control_domain) for vm in database.store.all(VM))
         is_large = guests or len(database.store.table(Host)) > 1
@@ -159,6 +163,8 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
             messages=messages,
             programs=config.section(ProgramSettings),
             documents=database.documents,
+            hosts=HostStates(hardware=hardware),
+            back_up=kept_copies(database),
         )
         if is_new:
             next(services.network.bridge_numbers)  # the internal management network had the first one
@@ -176,16 +182,23 @@ async def assembled(config: Config) -> AsyncIterator[Core]:
         yield core
 
 
-async def _fill(config: Config, store: Store, clock: SystemClock, rng: random.Random) -> None:
-    """What a start of the agent finds: nothing, and makes a pool of it, or a pool, and refreshes it."""
+async def _fill(config: Config, store: Store, clock: SystemClock, rng: random.Random) -> Mapping[str, HostSettings]:
+    """What a start of the agent finds: nothing, and makes a pool of it, or a pool, and refreshes it.
+
+    Gives the machines that the settings describe, by the hosts' uuids.
+    """
+    settings: InventorySettings = config.section(InventorySettings)
     if store.table(Pool):
         restore_metrics(store, rng, clock.now())
+        hardware = known_hardware(settings, store.all(Host))
         async with store.transaction() as tx:
-            refresh_pool(tx, clock.now(), rng)
+            refresh_pool(tx, clock.now(), rng, hardware)
     else:
         async with store.transaction() as tx:
-            populate(tx, config.section(InventorySettings), clock.now())
+            populate(tx, settings, clock.now())
+        hardware = known_hardware(settings, store.all(Host))
     operations.put_off_refreshing(store)
+    return hardware
 
 
 def _core(
@@ -222,6 +235,7 @@ def _core(
             **failing(handlers, simulator.faults),
             **access.handlers(messages),
             **tasks.handlers(),
+            **audit.handlers(),
             **events.handlers(),
             **queue.handlers(),
         },

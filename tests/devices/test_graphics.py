@@ -267,3 +267,28 @@ async def test_starts_that_cannot_be(rack):
         placement.allocate_gpus(tx, half, host)
     await rack.set(Pool, rack.pool, restrictions={})
     assert await allocation(half) == ["LICENCE_RESTRICTION", "VGPU"]
+
+
+async def test_functions_of_cards_that_share_themselves(rack):
+    card, other = (rack.store.get(PGPU, ref) for ref in rack.cards[:2])
+    kind = await rack.put(VGPUType, model_name="S7150 Q", implementation="mxgpu", size=1 << 17, identifier="mx")
+    await rack.set(PGPU, card.ref, supported_VGPU_types=(kind,))
+    await rack.set(PCI, card.PCI, pci_id="0000:0a:00.0", vendor_id="1002", device_id="692f", class_id="0300")
+
+    def functions(pgpu):
+        return {rack.store.get(PCI, ref).pci_id: ref for ref in rack.store.get(PCI, pgpu.PCI).virtual_functions}
+
+    assert functions(card) == {}
+    await rack.call("host.mxgpu_vf_setup", rack.hosts[0])
+    made = functions(card)
+    assert sorted(made) == [f"0000:0a:02.{number}" for number in range(8)]
+    assert functions(other) == {}
+    one = rack.store.get(PCI, made["0000:0a:02.3"])
+    assert (one.host, one.vendor_id, one.device_id, one.class_id) == (rack.hosts[0], "1002", "692f", "0300")
+    async with rack.store.transaction() as tx:
+        tx.delete(one)
+    await rack.call("host.mxgpu_vf_setup", rack.hosts[0])
+    again = functions(card)
+    assert again.keys() == made.keys()
+    assert {address for address in made if again[address] != made[address]} == {"0000:0a:02.3"}
+    assert await rack.refused("host.mxgpu_vf_setup", "OpaqueRef:none") == ["HANDLE_INVALID", "host", "OpaqueRef:none"]

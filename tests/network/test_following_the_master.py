@@ -1,4 +1,4 @@
-"""What slaves get of the master's bonds and VLANs as their agents start."""
+"""What slaves get of the master's bonds, VLANs and tunnels as their agents start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from xapi_async.datamodel.classes.bond import Bond
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
+from xapi_async.datamodel.classes.tunnel import Tunnel
 from xapi_async.datamodel.classes.vlan import VLAN
 from xapi_async.operations.networking.following_master import follow_master
 from xapi_async.operations.networking.starting import bring_up_networks
@@ -117,3 +118,17 @@ async def test_vlans_over_a_bond(lab):
     await lab.call("VLAN.create", lab.store.get(Bond, bond).master, 7, network)
     await bring_up_networks(lab.services)
     assert lab.pif(SLAVE, "bond0", 7).network == network
+
+
+async def test_tunnels_over_shared_networks(lab):
+    network = await lab.network()
+    await lab.call("PIF.reconfigure_ip", lab.pif(0, "eth1").ref, "Static", "10.9.0.1", "255.255.0.0", "", "")
+    await lab.call("tunnel.create", lab.pif(0, "eth1").ref, network)
+    await follow_master(lab.services, lab.hosts[SLAVE])
+    (tunnel,) = (t for t in lab.store.all(Tunnel) if lab.store.get(PIF, t.access_PIF).host == lab.hosts[SLAVE])
+    access = lab.store.get(PIF, tunnel.access_PIF)
+    assert tunnel.transport_PIF == lab.pif(SLAVE, "eth1").ref
+    assert (access.network, access.device, access.currently_attached) == (network, "tunnel0", False)
+    before = lab.store.generation
+    await follow_master(lab.services, lab.hosts[SLAVE])
+    assert lab.store.generation == before

@@ -14,8 +14,15 @@ from xapi_async.config import ConfigError
 
 def add(commands: Commands) -> None:
     """Add the command."""
+    # Nothing begins an option here: all that follows, --help too, is for the benchmarks, in its order.
     parser = add_command(
-        commands, "bench", _bench, "measure the server", "Run the benchmarks of a checkout; what follows goes to them."
+        commands,
+        "bench",
+        _bench,
+        "measure the server",
+        "Run the benchmarks of a checkout; what follows goes to them.",
+        prefix_chars="\0",
+        add_help=False,
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="for the benchmarks, such as --help")
 

@@ -53,6 +53,11 @@ def nic_bus_path(number: int, configured: str) -> str:
     return configured or f"0000:04:{number // 8:02x}.{number % 8}"
 
 
+def virtual_function_address(card: str, number: int) -> str:
+    """Where a virtual function of a card is found: on its bus, behind the two slots of the card itself."""
+    return f"{card.rsplit(':', 1)[0]}:{2 + number // 8:02x}.{number % 8}"
+
+
 def synchronise_pci(maker: Maker, host: Host, hardware: HostSettings) -> None:
     """Make the PCI and PGPU records of a host agree with its hardware; what is unchanged keeps its record."""
     known = {_identity(pci): pci for ref in host.PCIs if (pci := maker.tx.find(PCI, ref)) is not None}
@@ -170,11 +175,10 @@ def _devices(hardware: HostSettings) -> Iterator[_Device]:
 
 def _virtual_functions(card: str, gpu: GpuSettings) -> Iterator[_Device]:
     """What a card that shares itself with SR-IOV can be handed out as: as many as guests can share it."""
-    bus = card.rsplit(":", 1)[0]
     shared = [kind.per_card for kind in gpu.vgpu_types if kind.implementation == "mxgpu"]
     for number in range(max(shared, default=0)):
         yield _Device(
-            f"{bus}:{2 + number // 8:02x}.{number % 8}",
+            virtual_function_address(card, number),
             "0300",
             "VGA compatible controller",
             gpu.vendor_id,

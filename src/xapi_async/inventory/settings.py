@@ -15,7 +15,10 @@ from xapi_async.inventory.presets import PRESETS
 
 @dataclass(frozen=True)
 class InventorySettings:
-    """What a new database begins with: a freshly installed host, or a pool of any size."""
+    """What a new database begins with: a freshly installed host, or a pool of any size.
+
+    Of a database that is there it changes nothing but the machines of hosts whose uuid or name is given.
+    """
 
     hosts: int = field(default=1, metadata={"doc": "Hosts of the pool."})
     vms: int = field(default=0, metadata={"doc": "VMs of the pool, alike as the vm settings say."})
@@ -26,7 +29,11 @@ class InventorySettings:
     pool_name: str = field(default="", metadata={"doc": "Name of the pool."})
     host: HostSettings = field(default=HostSettings(), metadata={"doc": "What every host is like."})
     described_hosts: tuple[HostSettings, ...] = field(
-        default=(), metadata={"doc": "The first hosts, described one by one; the pool has at least these."}
+        default=(),
+        metadata={
+            "doc": "The first hosts, described one by one; the pool has at least these. Those with a name or uuid "
+            "have their processors, memory, cards and USB devices as described at every start."
+        },
     )
     host_prefix: str = field(default="xenserver", metadata={"doc": "Name of hosts, to which a number is added."})
     management_subnet: str = field(

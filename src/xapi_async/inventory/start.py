@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -89,7 +90,8 @@ def refresh_host(maker: Maker, host: Host, hardware: HostSettings | None, *, reb
     else:
         serial_number = host.bios_strings.get("system-serial-number", "")
         maker.update(host, bios_strings=bios_strings(hardware, hardware.serial_number or serial_number))
-        maker.update(host, **hardware_fields(hardware))
+        # The edition is no matter of the machine: calls have changed it since.
+        maker.update(host, **hardware_fields(replace(hardware, edition=host.edition)))
         control_domain = maker.tx.find(VM, host.control_domain)
         if control_domain is not None:
             maker.update(control_domain, **control_domain_fields(hardware))

@@ -26,6 +26,10 @@ Plugin = Callable[[str, str, Mapping[str, str]], Awaitable[str]]
 """A plugin: takes the host by reference, the function and its arguments, and gives the text it answers."""
 
 
+async def no_copy(name: str) -> None:
+    """Of a database that is kept nowhere no copy is made either."""
+
+
 @dataclass
 class Services:
     """What all calls of one server share."""
@@ -69,6 +73,8 @@ class Services:
     """For a session that sees a copy of a database: what this pool's own calls share."""
     replicas: Replicas = field(default_factory=Replicas)
     """The copies of the database on disks."""
+    back_up: Callable[[str], Awaitable[None]] = no_copy
+    """Keeps a copy of the database under a name; nothing for a database in memory. Raises INTERNAL_ERROR [text]."""
     running_schedules: set[str] = field(default_factory=set)
     """The snapshot schedules that are being run now."""
 

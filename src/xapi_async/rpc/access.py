@@ -17,7 +17,7 @@ from xapi_async.operations.directory import Directory
 from xapi_async.operations.notices import Messages
 from xapi_async.operations.subject import DIRECTORY_TYPE
 from xapi_async.rpc import roles
-from xapi_async.rpc.authentication import enabling
+from xapi_async.rpc.authentication import between_hosts, enabling
 from xapi_async.rpc.authentication.external import Config, External
 from xapi_async.rpc.authentication.ldap_settings import LdapSettings, configured
 from xapi_async.rpc.expiry import Expiry
@@ -46,6 +46,7 @@ class Access:
             **self.sessions.handlers(),
             **auth.handlers(self.external),
             **message.handlers(messages),
+            **between_hosts.handlers(self.passwords),
             **enabling.handlers(self.external, self.expiry.revalidate, messages),
         }
 

@@ -24,7 +24,7 @@ from xapi_async.datamodel.types import STRING, Ref
 from xapi_async.objects.clock import Clock
 from xapi_async.objects.history import Change
 from xapi_async.objects.store import Store
-from xapi_async.operations.context import Caller
+from xapi_async.operations.context import Caller, Context, Handlers
 from xapi_async.rpc.settings import AuditSettings
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,20 @@ _GONE_KEPT = 1024
 _PENDING_MOST = 100_000
 _READ_BYTES = 256 * 1024
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\']")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAMING = frozenset({"uuid", "name", "label", "name_label", "uname", "subject_identifier", "subject_name", "obj_uuid"})
 """Parameters that name something; the values of others stay out of the log, as they may be secret."""
 
 _EXCLUDED = frozenset(
-    {"event.next", "event.from", "session.logout", "session.local_logout", "host.tickle_heartbeat", "host.notify"}
+    {
+        "event.next",
+        "event.from",
+        "session.logout",
+        "session.local_logout",
+        "host.tickle_heartbeat",
+        "host.notify",
+        "pool.audit_log_append",
+    }
 )
 
 
@@ -69,6 +78,13 @@ class _Noted(NamedTuple):
     error: str | None
 
 
+class _Told(NamedTuple):
+    """A line of another host. stamp: of the clock."""
+
+    stamp: float
+    text: str
+
+
 class AuditLog:
     """The audit log. Call it with what the dispatcher knows of a call that has ended."""
 
@@ -79,8 +95,8 @@ class AuditLog:
         self._settings = settings
         self._path = Path(settings.file) if settings.file else None
         # Notes become lines only when they are written or read: most that are kept in memory never are.
-        self._memory: deque[_Noted] = deque(maxlen=settings.lines_in_memory)
-        self._pending: list[_Noted] = []
+        self._memory: deque[_Noted | _Told] = deque(maxlen=settings.lines_in_memory)
+        self._pending: list[_Noted | _Told] = []
         self._shown: dict[str, tuple[_Shown, ...] | None] = {}
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -103,6 +119,14 @@ class AuditLog:
         """Note the use of an HTTP handler. arguments: those that may be shown."""
         shown = tuple((name, "", "", value) for name, value in arguments.items())
         self._note(caller, "HTTP", f"http/{action}", shown, error)
+
+    def handlers(self) -> Handlers:
+        """The message by which other hosts add to it."""
+        return {"pool.audit_log_append": self._append_line}
+
+    async def _append_line(self, ctx: Context, line: str) -> None:
+        """pool.audit_log_append: add a line as it is, after the time; what would end it is made harmless."""
+        self._keep(_Told(self._stamp(), line))
 
     async def run(self) -> None:
         """Write what is noted, until cancelled; what is noted by then is still written."""
@@ -150,7 +174,9 @@ class AuditLog:
         arguments: Sequence[_Argument],
         error: ApiError | None,
     ) -> None:
-        noted = _Noted(self._stamp(), caller, kind, call, arguments, None if error is None else error.code)
+        self._keep(_Noted(self._stamp(), caller, kind, call, arguments, None if error is None else error.code))
+
+    def _keep(self, noted: _Noted | _Told) -> None:
         if self._path is None:
             self._memory.append(noted)
             return
@@ -173,15 +199,18 @@ class AuditLog:
             return (name, *self._gone.get(value, ("", "", value)))
         return (name, *_naming(found, value))
 
-    def _line(self, noted: _Noted) -> str:
+    def _line(self, noted: _Noted | _Told) -> str:
         """A note as a line of the log."""
+        stamp = _stamp_of(self._clock.at(noted.stamp))
+        if isinstance(noted, _Told):
+            return f"[{stamp}|audit] {_CONTROL.sub(_escaped, noted.text)}"
         allowed = "DENIED" if noted.error == DENIED else "ALLOWED"
         outcome = "OK" if noted.error is None else f"ERROR:{noted.error}"
         caller = noted.caller
         user = caller.user_sid or ("LOCAL_SUPERUSER" if caller.is_superuser else "")
         words = (track_id(caller.session), user, caller.user_name, allowed, outcome, noted.kind, noted.call)
         shown = " ".join(f"({_words(argument)})" for argument in noted.arguments)
-        return f"[{_stamp_of(self._clock.at(noted.stamp))}|audit] ({_words(words)} ({shown}))"
+        return f"[{stamp}|audit] ({_words(words)} ({shown}))"
 
     def _remember_gone(self, changes: Sequence[Change]) -> None:
         for change in changes:

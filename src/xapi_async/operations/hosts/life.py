@@ -27,6 +27,7 @@ from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.host_states import Errand
 from xapi_async.operations.hosts.rules import RULES
+from xapi_async.operations.hosts.static_disks import attach_again, forget_attached
 from xapi_async.operations.marking import refresh, unmark
 from xapi_async.operations.networking.following_master import follow_master
 from xapi_async.operations.networking.links import bring_up
@@ -86,12 +87,13 @@ async def _come_back(services: Services, ref: str) -> None:
     known.starting.add(ref)
     known.disabled_by_user.discard(ref)
     known.awaiting_reboot.discard(ref)
+    forget_attached(services, ref)
     async with services.store.transaction() as tx:
         host = tx.find(Host, ref)
         if host is None:
             return
         tx.set(host, enabled=False)
-        refresh_host(_maker(tx, services), host, None, rebooted=True)
+        refresh_host(_maker(tx, services), host, known.hardware.get(host.uuid), rebooted=True)
         _note_boot(tx, host)
         note_nothing_up(tx, services, host)
         _end_tasks(tx, services, ref)
@@ -147,6 +149,7 @@ async def start_agent(services: Services, ref: str) -> None:
     services.hosts.starting.add(ref)
     try:
         complete = await _plug_storage(services, ref)
+        await attach_again(services, ref)
         async with services.store.transaction() as tx:
             host = tx.find(Host, ref)
             if host is None or host.enabled or ref in services.hosts.disabled_by_user | services.hosts.awaiting_reboot:

@@ -8,14 +8,17 @@ from xapi_async.operations.hosts import (
     caching,
     certificates,
     evacuation,
+    heartbeats,
     high_availability,
     licensing,
     life,
+    local_database,
     measuring,
     plugins,
     power,
     querying,
     settings,
+    static_disks,
     statistics,
     uploading,
     versions,
@@ -36,6 +39,9 @@ HANDLERS: Handlers = {
         certificates,
         plugins,
         uploading,
+        heartbeats,
+        local_database,
+        static_disks,
     )
     for name, handler in module.HANDLERS.items()
 }

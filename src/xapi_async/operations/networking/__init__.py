@@ -20,6 +20,7 @@ from xapi_async.operations.networking import (
     scanning,
     sdn_controller,
     starting,
+    synchronising,
     tunnel,
     vif,
     vif_locking,
@@ -43,6 +44,7 @@ HANDLERS: Handlers = {
         pvs_cache_storage,
         pvs_proxy,
         host_management,
+        synchronising,
     )
     for name, handler in module.HANDLERS.items()
 }

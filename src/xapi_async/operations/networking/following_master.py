@@ -1,4 +1,7 @@
-"""What a slave has like the master once its agent has started: bonds of equal cards, and VLANs on shared networks."""
+"""What a slave has like the master once its agent has started.
+
+That is bonds of equal cards, and VLANs and tunnels that join it to the same networks.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,16 @@ from xapi_async.operations.networking.bond import require_possible
 from xapi_async.operations.networking.bonding import Step, combine, take_apart
 from xapi_async.operations.networking.checks import pifs, the_pool
 from xapi_async.operations.networking.moving import try_all
-from xapi_async.operations.networking.records import bond_of, bond_slaves, host_pifs, new_vlan, vlans_over
+from xapi_async.operations.networking.records import (
+    bond_of,
+    bond_slaves,
+    host_pifs,
+    new_tunnel,
+    new_vlan,
+    tunnels_over,
+    vlans_over,
+)
+from xapi_async.operations.networking.tunnel import require_tunnel_possible
 from xapi_async.operations.networking.vlan import require_vlan_possible
 
 VLANS_KEY, VLANS_OFF = "sync_vlans", "nosync"
@@ -26,9 +38,9 @@ log = logging.getLogger(__name__)
 
 
 async def follow_master(services: Services, host: str) -> None:
-    """Make the master's bonds on a host, as far as it has the cards, and the VLANs it lacks; never fails.
+    """Make the master's bonds on a host, as far as it has the cards, and the VLANs and tunnels it lacks; never fails.
 
-    Bonds there of other cards than these are made anew. New VLANs are not plugged.
+    Bonds there of other cards than these are made anew. New VLANs and tunnels are not plugged.
     """
     store = services.store
     own, master = store.find(Host, host), the_pool(store).master
@@ -39,8 +51,8 @@ async def follow_master(services: Services, host: str) -> None:
             await _follow_bond(services, bond.ref, host)
         except ApiError as error:
             log.warning("host %s did not get the master's bond %s: %s", own.uuid, bond.uuid, error)
-    if own.other_config.get(VLANS_KEY) != VLANS_OFF:
-        await _follow_vlans(services, host, master)
+    await follow_vlans(services, host)
+    await follow_tunnels(services, host)
 
 
 async def _follow_bond(services: Services, ref: str, host: str) -> None:
@@ -84,15 +96,19 @@ def _bond_on(reader: Reader, network: str, host: str) -> Bond | None:
     )
 
 
-async def _follow_vlans(services: Services, host: str, master: str) -> None:
+async def follow_vlans(services: Services, host: str) -> None:
+    """Make the VLANs on a host that the master has on networks both are on, unless the host's settings forbid it."""
     store = services.store
-    own = {pif.network: pif.ref for pif in host_pifs(store, host)}
-    missing = []
-    for base in host_pifs(store, master):
-        for vlan in vlans_over(store, base):
-            untagged = store.find(PIF, vlan.untagged_PIF)
-            if untagged is not None and untagged.network not in own and base.network in own:
-                missing.append((own[base.network], vlan.tag, untagged.network))
+    own = store.get(Host, host)
+    if own.other_config.get(VLANS_KEY) == VLANS_OFF:
+        return
+    ways = _networks_of(store, host)
+    missing = [
+        (ways[pif.network], vlan.tag, network)
+        for pif in host_pifs(store, the_pool(store).master)
+        for vlan in vlans_over(store, pif)
+        if pif.network in ways and (network := _network_of(store, vlan.untagged_PIF)) and network not in ways
+    ]
     if not missing:
         return
     async with store.transaction() as tx:
@@ -101,6 +117,40 @@ async def _follow_vlans(services: Services, host: str, master: str) -> None:
             try:
                 require_vlan_possible(services, tx, pif, tag, target)
             except ApiError as error:
-                log.warning("host %s did not get VLAN %s of the master: %s", tx.get(Host, host).uuid, tag, error)
+                log.warning("host %s did not get VLAN %s of the master: %s", own.uuid, tag, error)
             else:
                 new_vlan(tx, pif, tag, network)
+
+
+async def follow_tunnels(services: Services, host: str) -> None:
+    """Make the tunnels on a host that the master has over networks both are on."""
+    store = services.store
+    own = store.get(Host, host)
+    ways = _networks_of(store, host)
+    missing = [
+        (ways[pif.network], network)
+        for pif in host_pifs(store, the_pool(store).master)
+        for tunnel in tunnels_over(store, pif)
+        if pif.network in ways and (network := _network_of(store, tunnel.access_PIF)) and network not in ways
+    ]
+    if not missing:
+        return
+    async with store.transaction() as tx:
+        for ref, network in missing:
+            pif, target = tx.get(PIF, ref), tx.get(Network, network)
+            try:
+                require_tunnel_possible(tx, pif, target)
+            except ApiError as error:
+                log.warning("host %s did not get the master's tunnel of network %s: %s", own.uuid, network, error)
+            else:
+                new_tunnel(tx, pif, network)
+
+
+def _networks_of(reader: Reader, host: str) -> dict[str, str]:
+    """The interface by which a host is on each network."""
+    return {pif.network: pif.ref for pif in host_pifs(reader, host)}
+
+
+def _network_of(reader: Reader, pif: str) -> str:
+    found = reader.find(PIF, pif)
+    return found.network if found is not None else ""

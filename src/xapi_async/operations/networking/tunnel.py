@@ -7,6 +7,7 @@ from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.tunnel import Tunnel
 from xapi_async.datamodel.errors import ApiError
+from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.networking.checks import (
     is_bond_slave,
@@ -28,19 +29,24 @@ async def create(ctx: Context, transport_PIF: str, network: str) -> str:
     """
     async with ctx.store.transaction() as tx:
         target, transport = tx.get(Network, network), tx.get(PIF, transport_PIF)
-        require_managed_network(target)
-        require_managed(transport)
-        if is_bond_slave(tx, transport):
-            raise ApiError("CANNOT_ADD_TUNNEL_TO_BOND_SLAVE", transport_PIF)
-        require_unconnected(tx, target, transport.host)
-        for host in tx.all(Host):
-            require_vswitch(tx, host.ref)
-        if transport.tunnel_access_PIF_of:
-            raise ApiError("IS_TUNNEL_ACCESS_PIF", transport_PIF)
+        require_tunnel_possible(tx, transport, target)
         tunnel = new_tunnel(tx, transport, network)
         ref, access = tunnel.ref, tunnel.access_PIF
     await plug(ctx.services, access)
     return ref
+
+
+def require_tunnel_possible(reader: Reader, transport: PIF, target: Network) -> None:
+    """Check that a tunnel over an interface can join its host to a network. Raises as :func:`create` says."""
+    require_managed_network(target)
+    require_managed(transport)
+    if is_bond_slave(reader, transport):
+        raise ApiError("CANNOT_ADD_TUNNEL_TO_BOND_SLAVE", transport.ref)
+    require_unconnected(reader, target, transport.host)
+    for host in reader.all(Host):
+        require_vswitch(reader, host.ref)
+    if transport.tunnel_access_PIF_of:
+        raise ApiError("IS_TUNNEL_ACCESS_PIF", transport.ref)
 
 
 async def destroy(ctx: Context, self: str) -> None:

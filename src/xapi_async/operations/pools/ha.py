@@ -14,13 +14,12 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.marking import marked
+from xapi_async.operations.pools import ha_members
 from xapi_async.operations.pools.facts import post, require_feature
 from xapi_async.operations.pools.ha_disks import (
     REDO_LOG_SIZE,
     STATEFILE_SIZE,
-    attach_on,
     cluster_stack,
-    detach_on,
     find_or_create,
     refresh_disks,
     statefile_sr,
@@ -31,7 +30,6 @@ from xapi_async.operations.storage.facts import live
 from xapi_async.operations.vm.features import the_pool
 from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.placement import platform_version
-from xapi_async.storage.driver import BackendError
 
 TIMEOUT_KEY = "timeout"
 DEFAULT_TIMEOUT_KEY = "default_ha_timeout"
@@ -129,29 +127,14 @@ async def _form(ctx: Context, statefile: str, metadata: str) -> None:
         await ctx.task.progress(done / (STEPS_PER_HOST * len(hosts)))
 
     for host in hosts:
-        await _attach(services, statefile, metadata, host)
+        await ha_members.attach_disks(services, host, (statefile, metadata))
         await step()
     for host in hosts:
-        async with store.transaction() as tx:
-            tx.set(tx.get(Host, host), ha_statefiles=(statefile,))
+        await ha_members.configure(services, host, (statefile,))
         await step()
     for host in hosts:
-        if not services.hypervisor.is_alive(store.get(Host, host).uuid):
-            raise ApiError("HA_FAILED_TO_FORM_LIVESET")
-        async with store.transaction() as tx:
-            tx.set(tx.get(Host, host), ha_network_peers=tuple(tx.get(Host, peer).uuid for peer in hosts))
+        await ha_members.join(services, host)
         await step()
-
-
-async def _attach(services: Services, statefile: str, metadata: str, host: str) -> None:
-    for disk in (statefile, metadata):
-        try:
-            await attach_on(services, disk, [host])
-        except BackendError as error:
-            raise ApiError("VDI_NOT_AVAILABLE", disk) from error
-        except ApiError as error:
-            # The records said that it lives.
-            raise ApiError("HA_FAILED_TO_FORM_LIVESET") from error
 
 
 async def _undo(services: Services, *disks: str) -> None:
@@ -162,13 +145,7 @@ async def _undo(services: Services, *disks: str) -> None:
 
 async def _release(services: Services, disks: Sequence[str]) -> None:
     """Have every host forget the others and detach the disks."""
-    hosts = [host.ref for host in services.store.all(Host)]
-    await detach_on(services, disks, hosts)
-    async with services.store.transaction() as tx:
-        for ref in hosts:
-            host = tx.find(Host, ref)
-            if host is not None and (host.ha_statefiles or host.ha_network_peers):
-                tx.set(host, ha_statefiles=(), ha_network_peers=())
+    await ha_members.release(services, [host.ref for host in services.store.all(Host)], disks)
 
 
 async def disable_ha(ctx: Context) -> None:

@@ -1,8 +1,7 @@
-"""The disks that high availability and the redo log keep their state on: finding, making and attaching them."""
+"""The disks that high availability and the redo log keep their state on: finding and making them."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,10 +15,6 @@ from xapi_async.operations.context import Context, Services
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.storage import vdi, vdi_rules
 from xapi_async.operations.storage.facts import live, pbds_of, sm_of
-from xapi_async.operations.storage.sites import require_reachable
-from xapi_async.storage.driver import BackendError
-
-log = logging.getLogger(__name__)
 
 STATEFILE_SIZE = 266_240
 """Bytes that the state of high availability needs."""
@@ -96,31 +91,6 @@ async def find_or_create(ctx: Context, sr: str, kind: str, size: int, name: str)
         "tags": (),
     }
     return await vdi.create(ctx, values)
-
-
-async def attach_on(services: Services, ref: str, hosts: Iterable[str]) -> None:
-    """Attach a disk on hosts, outside of any VM. Raises what the backend does, as BackendError, or HOST_OFFLINE …"""
-    found = services.store.get(VDI, ref)
-    sr = services.store.get(SR, found.SR)
-    driver = services.storage.driver(sr.type, is_tools=sr.is_tools_sr)
-    for host in hosts:
-        uuid = require_reachable(services, host).uuid
-        await driver.plug(uuid, sr.uuid, found.location, read_only=False)
-
-
-async def detach_on(services: Services, refs: Iterable[str], hosts: Iterable[str]) -> None:
-    """Detach disks from hosts; hosts that do not answer, and disks that are gone, are left out."""
-    hosts = tuple(hosts)
-    for found in live(services.store, VDI, refs):
-        sr = services.store.find(SR, found.SR)
-        if sr is None:
-            continue
-        driver = services.storage.driver(sr.type, is_tools=sr.is_tools_sr)
-        for host in hosts:
-            try:
-                await driver.unplug(require_reachable(services, host).uuid, sr.uuid, found.location)
-            except (ApiError, BackendError):
-                log.info("VDI %s could not be detached from host %s", found.ref, host)
 
 
 async def refresh_disks(services: Services, refs: Iterable[str]) -> None:

@@ -25,6 +25,7 @@ from xapi_async.operations.marking import refresh
 from xapi_async.operations.own_work import own_context
 from xapi_async.operations.pools.facts import post
 from xapi_async.operations.pools.ha import base_timeout
+from xapi_async.operations.pools.ha_members import may_decide
 from xapi_async.operations.pools.plan_fields import note_overcommitted, recompute_plan
 from xapi_async.operations.pools.planning import is_protected, situation
 from xapi_async.operations.vm import states
@@ -111,7 +112,7 @@ async def look(services: Services, watch: Watch) -> None:
         watch.planned = now
         await recompute_plan(services)
     watch.live = alive
-    if now >= services.pool.restarts_from:
+    if now >= services.pool.restarts_from and await may_decide(services, services.store.get(Host, pool.master)):
         await restart_protected(services, watch)
         await _restart_best_effort(services, reset)
 
@@ -152,9 +153,11 @@ async def _give_up(services: Services, watch: Watch, host: Host) -> list[str]:
     if not is_host_live(services.store, host) and not down:
         return []
     if "shutdown" not in host.current_operations.values():
-        watch.fenced.add(host.ref)
+        if host.ref not in services.pool.unfenced:
+            watch.fenced.add(host.ref)
         body = f"Host {host.name_label} has failed and was taken out of the pool's live set"
         await post(services, "HA_HOST_FAILED", "Host", host.uuid, body)
+    services.pool.unfenced.discard(host.ref)
     await _set_live(services, host, False)
     await _replace_master(services, host)
     async with services.store.transaction() as tx:
@@ -171,7 +174,8 @@ async def _replace_master(services: Services, failed: Host) -> None:
     pool = find_pool(store)
     if pool is None or pool.master != failed.ref:
         return
-    left = [host for host in store.all(Host) if is_host_live(store, host) and services.hypervisor.is_alive(host.uuid)]
+    alive = [host for host in store.all(Host) if is_host_live(store, host) and services.hypervisor.is_alive(host.uuid)]
+    left = [host for host in alive if await may_decide(services, host)]
     if not left:
         return
     chosen = min(left, key=lambda host: host.uuid)

@@ -1,7 +1,6 @@
-"""pool: which hosts belong to it, and which of them is the master.
+"""pool: which hosts belong to it, and what they know of each other.
 
-All hosts are served by one process over one database. So there is nothing to copy between them, the new master
-is known to all at once, and no host is ever cut off from it.
+All hosts are served by one process over one database. So there is nothing to copy between them.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from functools import partial
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.pbd import PBD
-from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vbd import VBD
 from xapi_async.datamodel.classes.vdi import VDI
@@ -21,7 +19,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context, Handlers, Services
-from xapi_async.operations.hosts.availability import delete_host, settle_pool
+from xapi_async.operations.hosts.availability import delete_host
 from xapi_async.operations.hosts.life import GRACE, start_agent
 from xapi_async.operations.hosts.reaching import reach
 from xapi_async.operations.hosts.rules import RULES as HOST_RULES
@@ -86,22 +84,7 @@ async def _leave(services: Services, uuid: str) -> None:
     await services.hypervisor.stop_host(uuid)
 
 
-# The master
-
-
-async def designate_new_master(ctx: Context, host: str) -> None:
-    """pool.designate_new_master; nothing happens where the host is the master. Sessions go on.
-
-    Raises HA_IS_ENABLED [], HOST_OFFLINE [host] or CANNOT_CONTACT_HOST [host].
-    """
-    if ctx.store.get(Host, host).ref == the_pool(ctx.store).master:
-        return
-    require_ha_off(ctx.store)
-    await sync_database(ctx)
-    reach(ctx, host)
-    async with ctx.store.transaction() as tx:
-        tx.set(tx.get(Pool, the_pool(tx.view).ref), master=host)
-        settle_pool(tx)
+# Those that stay
 
 
 async def sync_database(ctx: Context) -> None:
@@ -114,21 +97,6 @@ async def sync_database(ctx: Context) -> None:
             if not is_host_live(ctx.store, host):
                 raise ApiError("HOST_OFFLINE", host.ref)
     await ctx.services.replicas.catch_up_all()
-
-
-async def emergency_transition_to_master(ctx: Context) -> None:
-    """pool.emergency_transition_to_master: the host that is called is the master. Raises HA_IS_ENABLED []."""
-    require_ha_off(ctx.store)
-
-
-async def emergency_reset_master(ctx: Context, master_address: str) -> None:
-    """pool.emergency_reset_master: the host that is called keeps its pool, and follows no other master.
-
-    Raises HA_IS_ENABLED [] or OPERATION_NOT_ALLOWED [text].
-    """
-    require_ha_off(ctx.store)
-    if master_address != ctx.store.get(Host, the_pool(ctx.store).master).address:
-        raise ApiError("OPERATION_NOT_ALLOWED", "this server is the master of its pool, and cannot follow another")
 
 
 async def recover_slaves(ctx: Context) -> tuple[str, ...]:
@@ -164,10 +132,7 @@ async def hello(ctx: Context, host_uuid: str, host_address: str) -> str:
 
 HANDLERS: Handlers = {
     "pool.eject": eject,
-    "pool.designate_new_master": designate_new_master,
     "pool.sync_database": sync_database,
-    "pool.emergency_transition_to_master": emergency_transition_to_master,
-    "pool.emergency_reset_master": emergency_reset_master,
     "pool.recover_slaves": recover_slaves,
     "pool.is_slave": is_slave,
     "pool.hello": hello,

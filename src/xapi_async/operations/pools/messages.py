@@ -7,10 +7,12 @@ from xapi_async.operations.pools import (
     certificates,
     disaster_recovery,
     ha,
+    ha_members,
     ha_monitor,
     ha_plans,
     joining,
     licences,
+    mastership,
     membership,
     miscellany,
     patches,
@@ -21,8 +23,10 @@ from xapi_async.operations.pools import (
 
 _MODULES = (
     ha,
+    ha_members,
     ha_plans,
     membership,
+    mastership,
     joining,
     licences,
     certificates,

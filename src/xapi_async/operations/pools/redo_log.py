@@ -10,7 +10,8 @@ from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.errors import DatabaseError
 from xapi_async.operations.context import Context, Handlers
-from xapi_async.operations.pools.ha_disks import REDO_LOG_SIZE, attach_on, detach_on, find_or_create
+from xapi_async.operations.pools.ha_disks import REDO_LOG_SIZE, find_or_create
+from xapi_async.operations.storage.attaching import attach_on, detach_on
 from xapi_async.operations.vm.features import the_pool
 from xapi_async.storage.driver import BackendError
 

@@ -9,6 +9,7 @@ from xapi_async.operations.marking import Rules
 from xapi_async.operations.storage import (
     backend_only,
     crashdump,
+    data_paths,
     lvhd,
     pbd,
     replication,
@@ -38,6 +39,7 @@ HANDLERS: Handlers = {
         vdi_moving,
         vbd,
         crashdump,
+        data_paths,
         lvhd,
         replication,
     )

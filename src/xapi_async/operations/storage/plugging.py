@@ -97,7 +97,7 @@ async def _release(services: Services, vbds: Sequence[str], host: str) -> None:
         for ref, state in released:
             target = tx.find(VDI, ref)
             if target is not None:
-                _note_inactive(tx, target, host)
+                note_inactive(tx, target, host)
                 if state is not None:
                     update_disk(tx, target, state)
 
@@ -114,7 +114,8 @@ def _note_active(tx: Transaction, vdi: VDI, host: str, mode: str) -> None:
         drop_content_id(tx, vdi)
 
 
-def _note_inactive(tx: Transaction, vdi: VDI, host: str) -> None:
+def note_inactive(tx: Transaction, vdi: VDI, host: str) -> None:
+    """Show that a disk is in use on a host no more, and what it holds has a name again."""
     key = f"host_{host}"
     if key in vdi.sm_config:
         tx.set(vdi, sm_config={name: value for name, value in vdi.sm_config.items() if name != key})

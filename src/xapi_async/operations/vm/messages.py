@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xapi_async.operations.context import Background, Handlers
 from xapi_async.operations.vm import (
+    allocating,
     between_hosts,
     bios,
     creating,
@@ -22,6 +23,7 @@ from xapi_async.operations.vm import (
 )
 
 _MODULES = (
+    allocating,
     between_hosts,
     bios,
     creating,
