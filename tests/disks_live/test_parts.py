@@ -146,20 +146,20 @@ def test_by_curl(lab: DiskLab, filled: str, tmp_path: Path) -> None:
         pytest.skip("curl is not installed")
 
     def curl(*arguments: object) -> None:
-        command = ["curl", "-sSf", *map(str, arguments)]
+        command = ["curl", "-ksSf", *map(str, arguments)]
         subprocess.run(command, cwd=tmp_path, check=True, timeout=30)
 
-    source = lab.server.url + lab.path("export_raw_vdi", vdi=filled)
-    curl("-r", f"{MIB}-{MIB + 99}", "-o", "part", source)
-    assert (tmp_path / "part").read_bytes() == DATA[MIB : MIB + 100]
-    (tmp_path / "copy").write_bytes(DATA[: 5 * MIB + 3])
-    curl("-C", "-", "-o", "copy", source)
-    assert (tmp_path / "copy").read_bytes() == DATA
-    # The same in the other direction, with and without asking first whether the body may come.
-    for expects in ("Expect:", "Expect: 100-continue"):
+    # Plain and with TLS; uploads with and without asking first whether the body may come.
+    for url, expects in ((lab.server.url, "Expect:"), (lab.server.tls_url, "Expect: 100-continue")):
+        source = url + lab.path("export_raw_vdi", vdi=filled)
+        curl("-r", f"{MIB}-{MIB + 99}", "-o", "part", source)
+        assert (tmp_path / "part").read_bytes() == DATA[MIB : MIB + 100]
+        (tmp_path / "copy").write_bytes(DATA[: 5 * MIB + 3])
+        curl("-C", "-", "-o", "copy", source)
+        assert (tmp_path / "copy").read_bytes() == DATA
         vdi, task = lab.disk(), lab.task()
         lab.fill(vdi, DATA[: 2 * MIB])
-        target = lab.server.url + lab.path("import_raw_vdi", vdi=vdi, task_id=task)
+        target = url + lab.path("import_raw_vdi", vdi=vdi, task_id=task)
         curl("-C", 2 * MIB, "-T", "copy", "-H", expects, target)
         assert lab.outcome(task)["status"] == "success"
         assert lab.content(vdi) == DATA

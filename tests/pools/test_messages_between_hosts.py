@@ -273,6 +273,7 @@ def test_room_is_kept_for_a_vm(api: Any) -> None:
         "VM_BAD_POWER_STATE", vm, "Running", "Halted",
     ]  # fmt: skip
     assert refused(api.host.allocate_resources_for_vm, slave, NONE, False) == ["HANDLE_INVALID", "VM", NONE]
+    assert refused(api.host.allocate_resources_for_vm, slave, template, False) == ["VM_IS_TEMPLATE", template]
     api.host.disable(third)
     assert refused(api.host.allocate_resources_for_vm, third, vm, False) == ["HOST_DISABLED", third]
     api.host.enable(third)

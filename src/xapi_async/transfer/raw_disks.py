@@ -1,7 +1,7 @@
 """Disks, and parts of them, over HTTP: ``GET /export_raw_vdi`` and ``PUT /import_raw_vdi``.
 
-An upload is answered 200 before its body is read, and a download's length is not known beforehand; so
-once that is sent, only the task tells how it went.
+An upload is answered 200 before its body is read, and the length of a whole download is not told; so once that is
+sent, only the task tells how it went.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ async def _export(access: Access, services: DiskServices, request: web.BaseReque
         ended.response = response
         await response.prepare(request)
         async with ctx.task.cancellable():
-            sent = 0
+            done = 0
             async for piece in pieces:
                 await send(response, piece)
-                sent += len(piece)
-                await ctx.task.progress(sent / length)
+                done += len(piece)
+                await ctx.task.progress(done / length)
     return ended.answer
 
 

@@ -21,11 +21,13 @@ async def allocate_resources_for_vm(ctx: Context, self: str, vm: str, live: bool
     live: it comes there running; otherwise it is to be started or resumed. They are kept until it came there or was
     reset, or the server starts again. A host that is set aside already is kept.
 
-    Raises VM_BAD_POWER_STATE [VM, expected, actual], OTHER_OPERATION_IN_PROGRESS ["VM", VM] for a VM that another
-    host is set aside for, or why the VM could not run there: as VM.start_on.
+    Raises VM_IS_TEMPLATE [VM], VM_BAD_POWER_STATE [VM, expected, actual], OTHER_OPERATION_IN_PROGRESS ["VM", VM] for
+    a VM that another host is set aside for, or why the VM could not run there: as VM.start_on.
     """
     async with ctx.store.transaction() as tx:
         host, target = tx.get(Host, self), tx.get(VM, vm)
+        if target.is_a_template:
+            raise ApiError("VM_IS_TEMPLATE", vm)
         if target.power_state not in STATES[live]:
             raise ApiError("VM_BAD_POWER_STATE", vm, STATES[live][0], target.power_state)
         if target.scheduled_to_be_resident_on not in (NULL_REF, host.ref):
