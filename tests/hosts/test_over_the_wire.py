@@ -106,8 +106,8 @@ def test_the_pool_loses_a_host(server: LiveServer) -> None:
         assert {x.VM.get_power_state(vm) for vm in guests} == {"Halted"}
         x.host.destroy(host)
         assert len(x.host.get_all()) == 1
-        until(lambda: all(x.PBD.get_host(pbd) != host for pbd in x.PBD.get_all()))
-        until(lambda: all(x.PIF.get_host(pif) != host for pif in x.PIF.get_all()))
+        until(lambda: all(pbd["host"] != host for pbd in x.PBD.get_all_records().values()))
+        until(lambda: all(pif["host"] != host for pif in x.PIF.get_all_records().values()))
 
 
 def test_a_restart_of_the_server_enables_hosts(server: LiveServer) -> None:
