@@ -123,7 +123,7 @@ def test_what_was_made_outlives_a_restart_and_slaves_follow(tmp_path: Path):
         server.start()
         with server.session() as session:
             api = session.xenapi
-            until(lambda: len(api.network.get_PIFs(tagged)) == 2)
+            until(lambda: len(api.network.get_PIFs(tagged)) == len(api.network.get_PIFs(tunnelled)) == 2)
             after = records(api)
             for cls, known in before.items():
                 assert {ref: after[cls][ref] for ref in known} == known
@@ -142,7 +142,8 @@ def test_what_was_made_outlives_a_restart_and_slaves_follow(tmp_path: Path):
             until(lambda: not api.PIF.get_currently_attached(untagged_ref))
             until(lambda: api.host.get_enabled(slave))
             down = {ref for ref in api.host.get_PIFs(slave) if not api.PIF.get_currently_attached(ref)}
-            assert down == {untagged_ref, *api.Bond.get_slaves(other)}
+            (access,) = (pif for pif in api.network.get_PIFs(tunnelled) if api.PIF.get_host(pif) == slave)
+            assert down == {untagged_ref, access, *api.Bond.get_slaves(other)}
             assert {ref: records(api)["PIF"][ref] for ref in before["PIF"]} == before["PIF"]
             assert api.host.get_address(slave) == api.PIF.get_IP(api.host.get_management_interface(slave)) != ""
 
