@@ -78,6 +78,7 @@ async def _talk(process: Process, given: bytes, most: int) -> tuple[bytes, bytes
     finally:
         for one in (writing, *reading):
             one.cancel()
+        await asyncio.gather(writing, *reading, return_exceptions=True)
     return reading[0].result(), reading[1].result()
 
 
@@ -104,8 +105,8 @@ async def _kill(process: Process) -> None:
     """See to it that neither the program nor what it started in the same group is left."""
     with suppress(ProcessLookupError, PermissionError):  # all of it may have ended
         os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
-    # What is still in the pipes is read, so that they close; unless something outside the group holds them.
+    # What is still in the pipes is read, as a program has not ended for asyncio while they are open. Something outside
+    # the group may hold them, which is not waited for.
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSING_SECONDS):
             await process.communicate()
