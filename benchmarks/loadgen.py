@@ -39,6 +39,9 @@ _PATIENCE = 0.05
 _DRAINING = 10.0
 """Seconds that a load with a rate waits for answers that are still to come: the slowest ones count most."""
 
+_WATCHING = 0.002
+"""Seconds that a load without a rate watches for the next answer before it sleeps until that comes."""
+
 _STUCK = 120.0
 """Seconds without an answer after which a load gives up, and says so."""
 
@@ -69,9 +72,9 @@ class Load:
 class Measured:
     """What came of it. seconds: per call, sorted. errors: calls that failed and connections that were lost.
 
-    cpu_share: of a core, by the generator itself. late: seconds by which the requests of a load with a rate left
-    later than they could, sorted. server: what each process of the server used meanwhile. others: cores that other
-    programs used, where the server's processes are known.
+    cpu_share: of a core, by the generator itself, without what it only watched. late: seconds by which the requests
+    of a load with a rate left later than they could, sorted. server: what each process of the server used meanwhile.
+    others: cores that other programs used, where the server's processes are known.
     """
 
     calls: int
@@ -150,6 +153,7 @@ class _Sender:
         self._seconds = array("d")
         self._late = array("d")
         self._is_over = False
+        self._watched = 0.0  # seconds of looking for answers that were not there yet
         self._poll = select.epoll()  # before the connections: select takes only the first thousand files
         wanted = min(load.connections, len(load.requests)) if load.once else load.connections
         made = connect(load.host, load.port, wanted, load.marker, load.tls)
@@ -172,6 +176,7 @@ class _Sender:
         """Go on for so long, and give what came of it in this time only."""
         pids = self._load.pids
         self._seconds, self._late, self._errors = array("d"), array("d"), 0
+        self._watched = 0.0
         everywhere, usage = busy_everywhere(), own_cpu()
         before, start = [cpu_time(pid) for pid in pids], self._clock()
         self.phase(seconds, drains=True)
@@ -185,7 +190,14 @@ class _Sender:
         others = busy_everywhere() - everywhere - used - sum(one.total for one in server) if pids else 0.0
         found, late = array("d", sorted(self._seconds)), array("d", sorted(self._late))
         return Measured(
-            len(found), elapsed, found, self._errors, used / elapsed, late, server, max(0.0, others / elapsed)
+            len(found),
+            elapsed,
+            found,
+            self._errors,
+            max(0.0, used - self._watched) / elapsed,
+            late,
+            server,
+            max(0.0, others / elapsed),
         )
 
     def phase(self, seconds: float, drains: bool = False) -> None:
@@ -209,7 +221,11 @@ class _Sender:
                 self._lose(one)
         once, left = self._load.once, len(self._load.requests)
         while (now := clock()) < end and connections and not self._is_over:
-            for fd, _ in poll(min(_PATIENCE, end - now)):
+            found = poll(0)
+            if not found:
+                # Watching for a while before sleeping: whoever sleeps has to be woken, at the expense of the server.
+                found = self._watch(now, min(end, now + _WATCHING)) or poll(min(_PATIENCE, max(0.0, end - clock())))
+            for fd, _ in found:
                 if fd not in connections:
                     self._is_over = True  # the control has spoken
                     continue
@@ -233,6 +249,15 @@ class _Sender:
                 return
         if once:
             self._errors += left
+
+    def _watch(self, since: float, until: float) -> list[tuple[int, int]]:
+        """Look for answers again and again; none where there was none until then."""
+        clock, poll = self._clock, self._poll.poll
+        found: list[tuple[int, int]] = []
+        while not found and clock() < until:
+            found = poll(0)
+        self._watched += clock() - since
+        return found
 
     def _at_a_rate(self, seconds: float, interval: float, draining: float) -> None:
         clock, poll, idle = self._clock, self._poll.poll, self._idle

@@ -87,17 +87,18 @@ class SqliteJournal:
                 self._count(0, 0)
 
     async def checkpoint(self) -> None:
-        """Fold all there is into the objects, in chunks. Raises DatabaseError; what was folded stays so."""
-        while (chunk := await asyncio.to_thread(self._fold)) is not None:
+        """Fold all there is now into the objects, in chunks. Raises DatabaseError; what was folded stays so."""
+        left = self._pieces  # what comes meanwhile is left to the next time: a few at a time, it would cost far more
+        while left > 0 and (chunk := await asyncio.to_thread(self._fold)) is not None:
             await self._writer.write(
                 ("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", chunk.written),
                 ("DELETE FROM objects WHERE ref = ?", chunk.deleted),
                 ("DELETE FROM journal WHERE number <= ?", [(chunk.last,)]),
             )
             self._count(-chunk.pieces, -chunk.size)
-            if self._pieces <= 0:
-                break
-            await asyncio.sleep(PAUSE)
+            left -= chunk.pieces
+            if left > 0:
+                await asyncio.sleep(PAUSE)
 
     def _count(self, pieces: int, size: int) -> None:
         self._pieces += pieces
