@@ -136,10 +136,15 @@ VM_VALUES: dict[str, Any] = {
 
 @asynccontextmanager
 async def world(
-    *, hosts: int = 2, memory: int = 16 * GIB, settings: SimulatorSettings | None = None, background: bool = True
+    *,
+    hosts: int = 2,
+    memory: int = 16 * GIB,
+    settings: SimulatorSettings | None = None,
+    background: bool = True,
+    clock: FakeClock | None = None,
 ) -> AsyncIterator[World]:
     """A pool; ``background``: with guests that live and are watched."""
-    clock = FakeClock()
+    clock = clock or FakeClock()
     hypervisor = SimulatedHypervisor(clock, settings)
     async with memory_services(clock=clock, hypervisor=hypervisor) as services:
         made = World(services)
