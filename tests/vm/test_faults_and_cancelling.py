@@ -102,6 +102,108 @@ async def test_a_start_that_fails_can_be_tried_again(pool: World, operation: str
     assert is_whole(pool, vm)
 
 
+def trouble(operation: str, times: int = 1) -> Fault:
+    return Fault(operation, "VDI_IO_ERROR", ("trouble",), times=times)
+
+
+async def refused(work: Awaitable[None]) -> str:
+    with pytest.raises(ApiError) as raised:
+        await work
+    return raised.value.code
+
+
+def suspend_images(pool: World) -> list[str]:
+    return [vdi.ref for vdi in pool.store.all(VDI) if vdi.type == "suspend"]
+
+
+@pytest.mark.parametrize("message", ["VM.start", "VM.resume", "VM.clean_reboot"])
+async def test_a_new_domain_that_can_neither_run_nor_be_ended_is_shown(pool: World, message: str) -> None:
+    vm = await pool.vm()
+    await pool.disk(vm)
+    if message != "VM.start":
+        await pool.start(vm)
+        await pool.settle()
+    if message == "VM.resume":
+        await pool.call("VM.suspend", vm)
+    started = pool.get(vm).domid
+    for operation in ("unpause", "destroy"):
+        pool.simulator.faults.add(trouble(operation))
+    args = () if message == "VM.clean_reboot" else (False, False)
+    assert await refused(pool.call(message, vm, *args)) == "VDI_IO_ERROR"
+    assert pool.state(vm) == "Paused"
+    assert pool.get(vm).domid > started
+    assert is_whole(pool, vm)
+    assert not suspend_images(pool)
+    await pool.call("VM.unpause", vm)
+    assert (pool.state(vm), is_whole(pool, vm)) == ("Running", True)
+
+
+async def test_a_resume_that_fails_keeps_the_memory(pool: World) -> None:
+    vm = await pool.vm()
+    await pool.start(vm)
+    await pool.call("VM.suspend", vm)
+    pool.simulator.faults.add(trouble("unpause"))
+    assert await refused(pool.call("VM.resume", vm, False, False)) == "VDI_IO_ERROR"
+    assert (pool.state(vm), is_whole(pool, vm)) == ("Suspended", True)
+    assert suspend_images(pool) == [pool.get(vm).suspend_VDI]
+    await pool.call("VM.resume", vm, False, False)
+    assert (pool.state(vm), suspend_images(pool)) == ("Running", [])
+
+
+async def test_a_guest_that_ends_while_it_is_suspended_and_cannot_be_ended_at_once() -> None:
+    async with world(settings=SLOW) as pool:
+        vm = await pool.vm()
+        await pool.start(vm)
+        await pool.settle()
+        pool.simulator.faults.add(trouble("destroy", times=2))
+        suspending = asyncio.ensure_future(pool.call("VM.suspend", vm))
+        await pool.until(lambda: bool(suspend_images(pool)))
+        pool.simulator.end_guest(pool.get(vm).uuid, "shutdown")
+        assert await refused(suspending) == "VM_BAD_POWER_STATE"
+        assert (pool.get(vm).suspend_VDI, suspend_images(pool)) == (NULL_REF, [])
+        await pool.settle()
+        assert (pool.state(vm), is_whole(pool, vm)) == ("Halted", True)
+
+
+@pytest.mark.parametrize(("action", "state"), [("destroy", "Halted"), ("restart", "Running")])
+async def test_the_end_of_a_guest_is_dealt_with_until_that_is_done(pool: World, action: str, state: str) -> None:
+    vm = await pool.vm(actions_after_shutdown=action)
+    await pool.start(vm)
+    await pool.settle()
+    before = pool.get(vm).domid
+    for operation in ("destroy", "reboot"):
+        pool.simulator.faults.add(trouble(operation, times=3))
+    pool.simulator.end_guest(pool.get(vm).uuid, "shutdown")
+    await pool.settle()
+    await pool.settle()
+    assert (pool.state(vm), is_whole(pool, vm)) == (state, True)
+    assert pool.get(vm).domid != before
+    assert not pool.simulator.faults.in_force or action == "destroy"
+
+
+async def test_who_comes_while_the_end_of_a_guest_is_dealt_with_waits() -> None:
+    async with world(settings=SimulatorSettings(build_seconds=Duration(5))) as pool:
+        vm = await pool.vm(actions_after_shutdown="restart")
+        await pool.start(vm)
+        await pool.settle()
+        pool.simulator.end_guest(pool.get(vm).uuid, "shutdown")
+        await pool.until(lambda: bool(pool.get(vm).current_operations))
+        assert set(pool.get(vm).current_operations.values()) == {"hard_reboot"}
+        ended = pool.get(vm).domid
+        await pool.call("VM.pause", vm)
+        assert (pool.state(vm), is_whole(pool, vm)) == ("Paused", True)
+        assert pool.get(vm).domid > ended
+
+
+@pytest.mark.parametrize(("operation", "state"), [("pause", "Paused"), ("unpause", "Running")])
+async def test_what_was_done_and_not_noted_is_noted(pool: World, operation: str, state: str) -> None:
+    vm = await pool.vm()
+    await pool.call("VM.start", vm, operation == "unpause", False)
+    await getattr(pool.simulator, operation)(pool.get(vm).uuid)
+    await pool.call(f"VM.{operation}", vm)
+    assert pool.state(vm) == state
+
+
 async def test_a_host_that_dies_while_it_builds() -> None:
     async with world(background=False) as pool:  # so that nobody notices
         vm = await pool.vm(affinity=pool.hosts[1])
@@ -170,8 +272,9 @@ async def test_many_vms_through_many_faults(seed: int) -> None:
             domain = pool.simulator.domain(pool.get(vm).uuid)
             assert is_whole(pool, vm), (pool.get(vm).values(), domain)
             assert domain is None or domain.is_paused == (pool.state(vm) == "Paused")
-        images = [vdi.ref for vdi in pool.store.all(VDI) if vdi.type == "suspend"]
-        assert sorted(images) == sorted(pool.get(vm).suspend_VDI for vm in vms if pool.state(vm) == "Suspended")
+        assert sorted(suspend_images(pool)) == sorted(
+            pool.get(vm).suspend_VDI for vm in vms if pool.state(vm) == "Suspended"
+        )
         for vm in vms:
             if pool.state(vm) == "Running":
                 await pool.call("VM.pause", vm)  # a guest that had ended unseen could not be
@@ -179,7 +282,7 @@ async def test_many_vms_through_many_faults(seed: int) -> None:
                 await pool.call("VM.hard_shutdown", vm)
             assert is_whole(pool, vm)
         assert not pool.simulator.domains()
-        assert not [vdi for vdi in pool.store.all(VDI) if vdi.type == "suspend"]
+        assert not suspend_images(pool)
 
 
 def test_faults_of_the_settings() -> None:

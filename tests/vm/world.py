@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -107,6 +107,17 @@ class World:
         """Let what goes on in the background come to its end."""
         for _ in range(40):
             await asyncio.sleep(0)
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for a change after which something is so."""
+        changed = asyncio.Event()
+        stop = self.store.listen(lambda changes: changed.set())
+        try:
+            while not is_so():
+                changed.clear()
+                await changed.wait()
+        finally:
+            stop()
 
 
 LICENCE = {

@@ -19,7 +19,7 @@ from xapi_async.operations.vm.hosts import api_error, require_reachable
 from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.preparing import raise_hardware_platform
 from xapi_async.operations.vm.reserving import AnyHost, ThisHost
-from xapi_async.operations.vm.rules import RULES
+from xapi_async.operations.vm.rules import RULES, bad_power_state
 from xapi_async.operations.vm.settling import settle
 from xapi_async.operations.vm.starting import boot
 from xapi_async.operations.vm.stopping import GUEST_PATIENCE, preempt
@@ -94,6 +94,8 @@ async def replace_domain(ctx: Context, vm: str, patience: float | None) -> None:
     async with ctx.store.transaction() as tx:
         raise_hardware_platform(tx, tx.get(VM, vm))
     target = ctx.store.get(VM, vm)
+    if not is_live(target):  # an operation beside which this one may run came to its end
+        raise bad_power_state(target, "running")
     config = config_of(ctx.store, target, ctx.store.get(Host, target.resident_on))
     try:
         async with ctx.task.cancellable():
