@@ -177,7 +177,7 @@ async def _note_end(services: Services, event: GuestEnded) -> None:
             await until_free(services.store, ref, BUSY)
         try:
             if _is_left(services, event):
-                await _WORK[effect](services, ref)
+                await _WORK[effect](ctx, ref)
         finally:
             await asyncio.shield(_unmark(ctx, ref))
 
@@ -210,25 +210,31 @@ async def _unmark(ctx: Context, ref: str) -> None:
         unmark(tx, RULES, ref, ctx.task.ref)
 
 
-async def _restart(services: Services, ref: str) -> None:
-    vm = services.store.get(VM, ref)
-    config = config_of(services.store, vm, services.store.get(Host, vm.resident_on))
+async def _halt(ctx: Context, ref: str) -> None:
+    await end_domain(ctx.services, ref)
+
+
+async def _restart(ctx: Context, ref: str) -> None:
+    """Start a guest again in place of the one that ended; where that fails, or is cancelled, the VM is halted."""
+    services, vm = ctx.services, ctx.store.get(VM, ref)
+    config = config_of(ctx.store, vm, ctx.store.get(Host, vm.resident_on))
     try:
-        await services.hypervisor.reboot(vm.uuid, config, None)
-    except (HypervisorError, ApiError):
-        _log.warning("VM %s could not be started again after its guest had ended", vm.uuid, exc_info=True)
-        await end_domain(services, ref)
+        async with ctx.task.cancellable():
+            await services.hypervisor.reboot(vm.uuid, config, None, ctx.task.progress)
+    except (HypervisorError, ApiError) as error:
+        _log.warning("VM %s could not be started again after its guest had ended: %s", vm.uuid, error)
+        await asyncio.shield(end_domain(services, ref))
     finally:
         await asyncio.shield(settle(services, ref))
 
 
-async def _keep(services: Services, ref: str) -> None:
-    async with services.store.transaction() as tx:
-        states.note_paused(tx, ref, is_paused=True, now=services.clock.now())
+async def _keep(ctx: Context, ref: str) -> None:
+    async with ctx.store.transaction() as tx:
+        states.note_paused(tx, ref, is_paused=True, now=ctx.services.clock.now())
 
 
-_WORK: Mapping[str, Callable[[Services, str], Awaitable[None]]] = {
-    HALT: end_domain,
+_WORK: Mapping[str, Callable[[Context, str], Awaitable[None]]] = {
+    HALT: _halt,
     RESTART: _restart,
     KEEP: _keep,
 }
