@@ -16,6 +16,7 @@ from xapi_async.datamodel.classes.vm_guest_metrics import VMGuestMetrics
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.driver import Domain, DomainConfig, EndReason
+from xapi_async.hypervisor.faults import Fault
 from xapi_async.hypervisor.settings import SimulatorSettings
 from xapi_async.hypervisor.simulated import SimulatedHypervisor
 from xapi_async.operations.vm.recovery import recover
@@ -163,6 +164,23 @@ async def test_domains_found_after_a_restart() -> None:
         assert [domain.domid for domain in pool.simulator.domains()] == [5]
         assert (pool.state(vm), pool.get(vm).resident_on, pool.get(vm).domid) == ("Running", host.ref, 5)
         assert pool.state(elsewhere) == "Halted"
+
+
+async def test_a_restart_where_domains_cannot_be_ended() -> None:
+    async with world(background=False) as pool:
+        vm, lost = await pool.vm(power_state="Suspended"), await pool.vm()
+        host = pool.store.get(Host, pool.hosts[0])
+        async with pool.store.transaction() as tx:
+            image = tx.create(VDI, SR=pool.sr, type="suspend", managed=True).ref
+            tx.set(tx.get(VM, vm), suspend_VDI=image)
+        pool.simulator.adopt([_domain("unknown", host.uuid, 4), _domain(pool.get(vm).uuid, host.uuid, 5)])
+        pool.simulator.adopt([_domain(pool.get(lost).uuid, "no such host", 6)])
+        pool.simulator.faults.add(Fault("destroy", "VDI_IO_ERROR", ("trouble",)))
+        await recover(pool.services)
+        assert len(pool.simulator.domains()) == 3
+        assert (pool.state(vm), pool.get(vm).domid, pool.get(vm).suspend_VDI) == ("Running", 5, NULL_REF)
+        assert pool.store.find(VDI, image) is None
+        assert pool.state(lost) == "Halted"
 
 
 def _domain(vm: str, host: str, domid: int) -> Domain:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -108,6 +108,17 @@ class World:
         for _ in range(40):
             await asyncio.sleep(0)
 
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for a change after which something is so."""
+        changed = asyncio.Event()
+        stop = self.store.listen(lambda changes: changed.set())
+        try:
+            while not is_so():
+                changed.clear()
+                await changed.wait()
+        finally:
+            stop()
+
 
 LICENCE = {
     "restrict_dmc": "false",
@@ -136,10 +147,15 @@ VM_VALUES: dict[str, Any] = {
 
 @asynccontextmanager
 async def world(
-    *, hosts: int = 2, memory: int = 16 * GIB, settings: SimulatorSettings | None = None, background: bool = True
+    *,
+    hosts: int = 2,
+    memory: int = 16 * GIB,
+    settings: SimulatorSettings | None = None,
+    background: bool = True,
+    clock: FakeClock | None = None,
 ) -> AsyncIterator[World]:
     """A pool; ``background``: with guests that live and are watched."""
-    clock = FakeClock()
+    clock = clock or FakeClock()
     hypervisor = SimulatedHypervisor(clock, settings)
     async with memory_services(clock=clock, hypervisor=hypervisor) as services:
         made = World(services)

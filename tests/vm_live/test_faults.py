@@ -127,6 +127,30 @@ def test_guests_that_end_by_themselves(shared_pool: object, field: str, reason: 
         api.VM.hard_shutdown(vm)
 
 
+def test_the_end_of_a_guest_that_cannot_be_dealt_with_at_once(shared_pool: object) -> None:
+    api, vm = shared_pool  # type: ignore[misc]
+    api.VM.set_actions_after_shutdown(vm, "destroy")
+    api.VM.start(vm, False, False)
+    simulator(api, "inject-fault", operation="destroy", error="VDI_IO_ERROR", times=1)
+    simulator(api, "end-guest", vm=api.VM.get_uuid(vm), reason="shutdown")
+    until_state(api, vm, "Halted")  # the second time
+    assert simulator(api, "list-faults") == "{}"
+    assert api.VM.get_current_operations(vm) == {}
+
+
+def test_a_guest_that_is_started_again_is_stopped_by_force(shared_pool: object) -> None:
+    api, vm = shared_pool  # type: ignore[misc]
+    api.VM.set_actions_after_shutdown(vm, "restart")
+    api.VM.start(vm, False, False)
+    fault = simulator(api, "inject-fault", operation="reboot", delay=3000)
+    simulator(api, "end-guest", vm=api.VM.get_uuid(vm), reason="shutdown")
+    until(lambda: "hard_reboot" in api.VM.get_current_operations(vm).values())
+    api.VM.hard_shutdown(vm)
+    assert api.VM.get_power_state(vm) == "Halted"
+    assert api.VM.get_current_operations(vm) == {}
+    simulator(api, "clear-faults", fault=fault)
+
+
 @pytest.fixture(scope="module")
 def shared_pool(tmp_path_factory: pytest.TempPathFactory) -> object:
     with pool(tmp_path_factory.mktemp("shared"), 1, 1) as server, server.session() as session:

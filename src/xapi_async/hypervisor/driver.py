@@ -278,7 +278,7 @@ class Hypervisor(Protocol):
     ) -> Domain:
         """Replace the domain by a fresh one, which runs. patience: seconds the guest has to end; None: is not asked.
 
-        Raises what :meth:`shut_down` and :meth:`start` do.
+        Raises what :meth:`shut_down` and :meth:`start` do. A fresh one that could not be run may be left, paused.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from xapi_async.datamodel.classes.host import Host
@@ -21,20 +21,25 @@ from xapi_async.hypervisor.driver import (
 )
 from xapi_async.objects.clock import api_time
 from xapi_async.objects.transaction import Transaction
-from xapi_async.operations.context import Background, Services
+from xapi_async.operations.context import Background, Context, Services
 from xapi_async.operations.hosts.life import note_host
+from xapi_async.operations.marking import unmark
+from xapi_async.operations.own_work import own_context
 from xapi_async.operations.vm import attachments, states
 from xapi_async.operations.vm.domains import config_of
 from xapi_async.operations.vm.facts import has_pv_drivers
-from xapi_async.operations.vm.rules import refresh
-from xapi_async.operations.vm.starting import show_live
+from xapi_async.operations.vm.rules import RULES, refresh
+from xapi_async.operations.vm.settling import settle
 from xapi_async.operations.vm.stopping import end_domain
 from xapi_async.operations.vm.waiting import until_free
 
-ENDING = frozenset(
-    {"clean_shutdown", "clean_reboot", "hard_shutdown", "hard_reboot", "shutdown", "suspend", "checkpoint"}
-    | {"start", "start_on", "resume", "resume_on", "pool_migrate", "migrate_send", "revert", "reverting"}
+BUILDING = frozenset(
+    {"start", "start_on", "resume", "resume_on", "clean_reboot", "hard_reboot"}
+    | {"checkpoint", "pool_migrate", "migrate_send", "revert", "reverting"}
 )
+"""Operations after which a VM shows another domain, of which a report may come before that."""
+
+BUSY = BUILDING | {"clean_shutdown", "hard_shutdown", "shutdown", "suspend", "pause", "unpause"}
 """Operations that see to the domain's end themselves, or must be over before anything is done about it."""
 
 ACTION_FIELDS: Mapping[EndReason, str] = {
@@ -43,7 +48,8 @@ ACTION_FIELDS: Mapping[EndReason, str] = {
     "crash": "actions_after_crash",
 }
 
-HALT, RESTART, KEEP = "halt", "restart", "keep"
+HALT, RESTART, KEEP = "hard_shutdown", "hard_reboot", "pause"
+"""What may follow, by the operation that a VM shows meanwhile."""
 
 EFFECTS: Mapping[str, str] = {
     "destroy": HALT,
@@ -54,6 +60,9 @@ EFFECTS: Mapping[str, str] = {
     "preserve": KEEP,
 }
 """What follows from each value of these fields."""
+
+AGAIN_AFTER = (1.0, 60.0)
+"""Seconds until what failed is tried again: the first time, and at the most. Each time it is twice as long."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +79,7 @@ async def _handle(services: Services, event: DomainEvent) -> None:
         if isinstance(event, GuestReported):
             await note_report(services, event.vm, event.domid, event.report)
         elif isinstance(event, GuestEnded):
-            await note_end(services, event)
+            await see_to_end(services, event)
         else:
             await note_host(services, event)
     except Exception:
@@ -90,7 +99,7 @@ async def note_report(services: Services, uuid: str, domid: int, report: GuestRe
     if domain is None or domain.domid != domid:
         return
     # A report may come before the start that it belongs to is shown.
-    await until_free(services.store, ref, frozenset({"start", "start_on", "resume", "resume_on", "clean_reboot"}))
+    await until_free(services.store, ref, BUILDING)
     async with services.store.transaction() as tx:
         vm = tx.find(VM, ref)
         if vm is None or vm.domid != domid:
@@ -141,38 +150,94 @@ def _same(old: Any, new: Any) -> bool:
 # Ends
 
 
-async def note_end(services: Services, event: GuestEnded) -> None:
-    """Do what a VM's settings say about a guest that ended by itself."""
+async def see_to_end(services: Services, event: GuestEnded) -> None:
+    """Do what a VM's settings say about a guest that ended by itself; again and again where that fails."""
+    seconds, longest = AGAIN_AFTER
+    while True:
+        try:
+            await _note_end(services, event)
+            return
+        except (HypervisorError, ApiError) as error:
+            _log.warning("the end of the guest of VM %s could not be dealt with yet: %s", event.vm, error)
+        except Exception:  # else the VM would be shown as live for ever
+            _log.exception("the end of the guest of VM %s could not be dealt with yet", event.vm)
+        await services.clock.sleep(seconds)
+        seconds = min(2 * seconds, longest)
+
+
+async def _note_end(services: Services, event: GuestEnded) -> None:
     ref = _ref_of(services, event.vm)
     if ref is None:
         return
-    await until_free(services.store, ref, ENDING)
-    domain, vm = services.hypervisor.domain(event.vm), services.store.find(VM, ref)
-    if vm is None or domain is None or domain.domid != event.domid:
+    await until_free(services.store, ref, BUSY)
+    if not _is_left(services, event):
         return  # whoever was busy with it has dealt with it
-    effect = EFFECTS[getattr(vm, ACTION_FIELDS[event.reason])]
-    if effect == RESTART:
-        await _restart(services, ref)
-    elif effect == HALT:
-        await end_domain(services, ref)
-    else:
-        async with services.store.transaction() as tx:
-            states.note_paused(tx, ref, is_paused=True, now=services.clock.now())
-
-
-async def _restart(services: Services, ref: str) -> None:
-    vm = services.store.get(VM, ref)
-    config = config_of(services.store, vm, services.store.get(Host, vm.resident_on))
-    try:
-        await services.hypervisor.reboot(vm.uuid, config, None)
-    except (HypervisorError, ApiError):
-        _log.warning("VM %s could not be started again after its guest had ended", vm.uuid, exc_info=True)
+    async with own_context(services, "end of a guest") as ctx:
+        while (effect := await _mark(ctx, ref, event)) is None:
+            await until_free(services.store, ref, BUSY)
         try:
-            await end_domain(services, ref)
-            return
-        except ApiError:
-            _log.warning("VM %s could not be ended either", vm.uuid, exc_info=True)  # so its new domain is shown
-    await show_live(services, ref, vm.resident_on, is_new_start=True)
+            if _is_left(services, event):
+                await _WORK[effect](ctx, ref)
+        finally:
+            await asyncio.shield(_unmark(ctx, ref))
+
+
+def _is_left(services: Services, event: GuestEnded) -> bool:
+    domain = services.hypervisor.domain(event.vm)
+    return domain is not None and domain.domid == event.domid
+
+
+async def _mark(ctx: Context, ref: str, event: GuestEnded) -> str | None:
+    """Show on a VM what follows from its guest's end, and give that; None where another operation came first.
+
+    No rule is asked: the guest has ended, allowed or not.
+    """
+    async with ctx.store.transaction() as tx:
+        vm = tx.get(VM, ref)
+        is_free = BUSY.isdisjoint(vm.current_operations.values())
+        effect = EFFECTS[getattr(vm, ACTION_FIELDS[event.reason])]
+        if is_free:
+            tx.set(vm, current_operations={**vm.current_operations, ctx.task.ref: effect})
+            refresh(tx, ref)
+    if is_free:
+        return effect
+    await ctx.store.flush()  # so that what came first is seen by whoever waits for its end
+    return None
+
+
+async def _unmark(ctx: Context, ref: str) -> None:
+    async with ctx.store.transaction() as tx:
+        unmark(tx, RULES, ref, ctx.task.ref)
+
+
+async def _halt(ctx: Context, ref: str) -> None:
+    await end_domain(ctx.services, ref)
+
+
+async def _restart(ctx: Context, ref: str) -> None:
+    """Start a guest again in place of the one that ended; where that fails, or is cancelled, the VM is halted."""
+    services, vm = ctx.services, ctx.store.get(VM, ref)
+    config = config_of(ctx.store, vm, ctx.store.get(Host, vm.resident_on))
+    try:
+        async with ctx.task.cancellable():
+            await services.hypervisor.reboot(vm.uuid, config, None, ctx.task.progress)
+    except (HypervisorError, ApiError) as error:
+        _log.warning("VM %s could not be started again after its guest had ended: %s", vm.uuid, error)
+        await asyncio.shield(end_domain(services, ref))
+    finally:
+        await asyncio.shield(settle(services, ref))
+
+
+async def _keep(ctx: Context, ref: str) -> None:
+    async with ctx.store.transaction() as tx:
+        states.note_paused(tx, ref, is_paused=True, now=ctx.services.clock.now())
+
+
+_WORK: Mapping[str, Callable[[Context, str], Awaitable[None]]] = {
+    HALT: _halt,
+    RESTART: _restart,
+    KEEP: _keep,
+}
 
 
 def _ref_of(services: Services, uuid: str) -> str | None:

@@ -6,28 +6,28 @@ destroyed; reservations and marks of operations that no longer run are dropped.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 from xapi_async.datamodel.classes.host import Host
-from xapi_async.datamodel.classes.vbd import VBD
 from xapi_async.datamodel.classes.vdi import VDI
-from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
-from xapi_async.hypervisor.driver import Domain
+from xapi_async.hypervisor.driver import Domain, Hypervisor, HypervisorError
 from xapi_async.objects.clock import from_api_time
 from xapi_async.objects.reader import Reader
-from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
 from xapi_async.operations.devices.placement import drop_reservations
 from xapi_async.operations.own_work import own_context
-from xapi_async.operations.vm import states
 from xapi_async.operations.vm.domains import domain_on_record
-from xapi_async.operations.vm.facts import is_live, will_boot_hvm
+from xapi_async.operations.vm.facts import is_live
 from xapi_async.operations.vm.hosts import is_host_live
+from xapi_async.operations.vm.settling import settle_records
 from xapi_async.operations.vm.suspend_image import VM_HINT, destroy_image
+
+_log = logging.getLogger(__name__)
 
 
 async def recover(services: Services) -> None:
@@ -37,27 +37,29 @@ async def recover(services: Services) -> None:
     down = [host.uuid for host in store.all(Host) if not is_host_live(store, host)]
     hypervisor.adopt([domain for domain in _recorded(store) if domain.config.vm not in known], down)
     for domain in _unknown(services):
-        await hypervisor.destroy(domain.config.vm)
-    unfinished: list[str] = []
+        await _end(hypervisor, domain)
+    unfinished: set[str] = set()
     async with store.transaction() as tx:
         view = tx.view
         for ref in tx.refs(VM):
             vm = view.find(VM, ref)
             if vm is not None and not vm.is_control_domain and not vm.current_operations:
-                unfinished += _unfinished_image(services, vm)
-                _settle(tx, services, vm)
+                unfinished.add(settle_records(tx, services, ref))
         drop_reservations(tx)
-    unfinished += [image for image in _left_images(store) if image not in unfinished]
+    unfinished.update(_left_images(store))
+    unfinished.discard(NULL_REF)
     if unfinished:
         async with own_context(services, "removal of unfinished suspend images") as ctx:
-            for image in unfinished:
+            for image in sorted(unfinished):
                 await destroy_image(ctx, image)
 
 
-def _unfinished_image(services: Services, vm: VM) -> list[str]:
-    """The disk that a suspend was writing to when it was cut off."""
-    is_running_on = is_live(vm) and services.hypervisor.domain(vm.uuid) is not None
-    return [vm.suspend_VDI] if is_running_on and vm.suspend_VDI != NULL_REF else []
+async def _end(hypervisor: Hypervisor, domain: Domain) -> None:
+    try:
+        await hypervisor.destroy(domain.config.vm)
+    except (HypervisorError, ApiError):
+        # One host's trouble must not keep the server from starting.
+        _log.warning("a domain that nobody knows, of VM %s, could not be ended", domain.config.vm, exc_info=True)
 
 
 def _left_images(reader: Reader) -> Iterator[str]:
@@ -94,55 +96,3 @@ def _unknown(services: Services) -> list[Domain]:
         if vm.resident_on not in (NULL_REF, host.ref):
             found.append(domain)
     return found
-
-
-def _settle(tx: Transaction, services: Services, vm: VM) -> None:
-    domain = services.hypervisor.domain(vm.uuid)
-    if domain is None and is_live(vm):
-        host = tx.find(Host, vm.resident_on)
-        if host is not None and not is_host_live(tx, host):
-            return  # somebody has to say that the host is really dead
-        states.force_reset(tx, vm.ref, "Halted")
-    elif domain is not None:
-        _take_over(tx, services, vm, domain)
-    elif vm.power_state == "Suspended":
-        _restore_kind(tx, vm)
-    elif vm.power_state == "Halted" and _has_remains(tx.view, vm):
-        states.become_halted(tx, vm.ref)
-
-
-def _take_over(tx: Transaction, services: Services, vm: VM, domain: Domain) -> None:
-    metrics = tx.view.find(VMMetrics, vm.metrics)
-    if is_live(vm) and vm.domid == domain.domid and metrics is not None:
-        # What a database does not keep, and a suspend that did not come to its end.
-        config = domain.config
-        kept = {
-            "hvm": config.is_hvm,
-            "nomigrate": config.nomigrate,
-            "nested_virt": config.nested_virt,
-            "memory_actual": services.hypervisor.memory(vm.uuid),
-        }
-        changed = {name: value for name, value in kept.items() if getattr(metrics, name) != value}
-        if changed:
-            tx.set(metrics, **changed)
-        if vm.suspend_VDI != NULL_REF or vm.scheduled_to_be_resident_on != NULL_REF:
-            tx.set(vm, suspend_VDI=NULL_REF, scheduled_to_be_resident_on=NULL_REF)
-        return
-    host = tx.by_uuid(Host, domain.config.host).ref
-    states.become_live(tx, vm.ref, host, domain, services.clock.now(), is_new_start=False)
-
-
-def _restore_kind(tx: Transaction, vm: VM) -> None:
-    """Of a suspended VM, a database does not keep how it was virtualised."""
-    metrics = tx.view.find(VMMetrics, vm.metrics)
-    if metrics is not None and metrics.hvm != will_boot_hvm(vm):
-        tx.set(metrics, hvm=will_boot_hvm(vm))
-    if vm.scheduled_to_be_resident_on != NULL_REF:
-        tx.set(vm, scheduled_to_be_resident_on=NULL_REF)
-
-
-def _has_remains(reader: Reader, vm: VM) -> bool:
-    disks = (reader.find(VBD, ref) for ref in vm.VBDs)
-    interfaces = (reader.find(VIF, ref) for ref in vm.VIFs)
-    attached = [device for device in (*disks, *interfaces) if device is not None and device.currently_attached]
-    return bool(attached) or vm.scheduled_to_be_resident_on != NULL_REF or vm.resident_on != NULL_REF

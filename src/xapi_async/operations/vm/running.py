@@ -7,7 +7,8 @@ import asyncio
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.hypervisor.driver import HypervisorError
+from xapi_async.datamodel.types import NULL_REF
+from xapi_async.hypervisor.driver import DomainStateError, HypervisorError
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.marking import marked
 from xapi_async.operations.vm import states
@@ -17,9 +18,10 @@ from xapi_async.operations.vm.facts import is_live
 from xapi_async.operations.vm.hosts import api_error, require_reachable
 from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.preparing import raise_hardware_platform
-from xapi_async.operations.vm.reserving import ThisHost
-from xapi_async.operations.vm.rules import RULES
-from xapi_async.operations.vm.starting import boot, show_live
+from xapi_async.operations.vm.reserving import AnyHost, ThisHost
+from xapi_async.operations.vm.rules import RULES, bad_power_state
+from xapi_async.operations.vm.settling import settle
+from xapi_async.operations.vm.starting import boot
 from xapi_async.operations.vm.stopping import GUEST_PATIENCE, preempt
 
 PREEMPTED_BY_REBOOT = frozenset({"clean_shutdown", "clean_reboot", "pool_migrate", "call_plugin", "suspend"})
@@ -43,6 +45,9 @@ async def _set_paused(ctx: Context, ref: str, *, is_paused: bool) -> None:
     require_reachable(ctx.services, vm.resident_on)
     try:
         await (hypervisor.pause if is_paused else hypervisor.unpause)(vm.uuid)
+    except DomainStateError as error:
+        if error.found != ("Paused" if is_paused else "Running"):  # else it was done before, and could not be noted
+            raise api_error(ctx.store, error, ref) from error
     except (HypervisorError, ApiError) as error:
         raise api_error(ctx.store, error, ref) from error
     async with ctx.store.transaction() as tx:
@@ -71,7 +76,8 @@ async def hard_reboot(ctx: Context, vm: str) -> None:
         if is_live(target):
             await _reboot(ctx, vm, None)
         else:
-            await boot(ctx, vm, ThisHost(host))
+            # What it preempts may have come to its end just as this one began: then it is on no host any more.
+            await boot(ctx, vm, AnyHost(ctx) if host == NULL_REF else ThisHost(host))
     await vm_notice(ctx, "VM_REBOOTED", vm, "was rebooted by force", host)
 
 
@@ -88,17 +94,16 @@ async def replace_domain(ctx: Context, vm: str, patience: float | None) -> None:
     async with ctx.store.transaction() as tx:
         raise_hardware_platform(tx, tx.get(VM, vm))
     target = ctx.store.get(VM, vm)
-    host = target.resident_on
-    config = config_of(ctx.store, target, ctx.store.get(Host, host))
+    if not is_live(target):  # an operation beside which this one may run came to its end
+        raise bad_power_state(target, "running")
+    config = config_of(ctx.store, target, ctx.store.get(Host, target.resident_on))
     try:
         async with ctx.task.cancellable():
             await services.hypervisor.reboot(target.uuid, config, patience, ctx.task.progress)
     except (HypervisorError, ApiError) as error:
-        domain = services.hypervisor.domain(target.uuid)
-        if domain is None or domain.domid != target.domid:
-            await asyncio.shield(show_live(services, vm, host, is_new_start=True))
         raise api_error(ctx.store, error, vm) from error
-    await asyncio.shield(show_live(services, vm, host, is_new_start=True))
+    finally:
+        await asyncio.shield(settle(services, vm))
 
 
 HANDLERS: Handlers = {

@@ -10,10 +10,9 @@ from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
-from xapi_async.hypervisor.driver import Domain, DomainStateError, HypervisorError
+from xapi_async.hypervisor.driver import DomainStateError, HypervisorError
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.marking import marked
-from xapi_async.operations.networking.pvs_proxy import start_proxies
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.attachments import marked_devices
 from xapi_async.operations.vm.domains import config_of
@@ -23,9 +22,9 @@ from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.placement import cpu_error, is_newest
 from xapi_async.operations.vm.preparing import freshen, prepare_resume, prepare_start
 from xapi_async.operations.vm.reserving import AnyHost, Choice, ThisHost, release, reserve
-from xapi_async.operations.vm.resources import give_back, take
+from xapi_async.operations.vm.resources import take
 from xapi_async.operations.vm.rules import RULES
-from xapi_async.operations.vm.suspend_image import destroy_image
+from xapi_async.operations.vm.settling import settle
 
 
 async def start(ctx: Context, vm: str, start_paused: bool, force: bool) -> None:
@@ -77,52 +76,30 @@ async def _build(ctx: Context, vm: str, host: str, *, start_paused: bool) -> Non
             await hypervisor.start(config, ctx.task.progress)
             if not start_paused:
                 await hypervisor.unpause(target.uuid)
-    except DomainStateError as error:
+    except BaseException as error:
         await asyncio.shield(_abandon(services, vm))
-        # Of all errors about power states, only this one names what was found first.
-        raise ApiError("VM_BAD_POWER_STATE", vm, error.found, error.needed) from error
-    except (HypervisorError, ApiError) as error:
-        await asyncio.shield(_abandon(services, vm))
-        raise api_error(ctx.store, error, vm) from error
-    except BaseException:
-        await asyncio.shield(_abandon(services, vm))
+        if isinstance(error, DomainStateError):
+            # Of all errors about power states, only this one names what was found first.
+            raise ApiError("VM_BAD_POWER_STATE", vm, error.found, error.needed) from error
+        if isinstance(error, HypervisorError | ApiError):
+            raise api_error(ctx.store, error, vm) from error
         raise
-    await asyncio.shield(show_live(services, vm, host, is_new_start=True))
-
-
-async def show_live(services: Services, vm: str, host: str, *, is_new_start: bool) -> None:
-    """Show that a VM now runs, or is paused, on a host; halted if its domain is gone again."""
-    domain = services.hypervisor.domain(services.store.get(VM, vm).uuid)
-    async with services.store.transaction() as tx:
-        if domain is None:
-            states.become_halted(tx, vm)
-        else:
-            states.become_live(tx, vm, host, domain, services.clock.now(), is_new_start=is_new_start)
-    if domain is not None:
-        await start_proxies(services, services.store.get(VM, vm).VIFs)
+    await asyncio.shield(settle(services, vm))
 
 
 async def _abandon(services: Services, vm: str) -> None:
     """After a start that failed: nothing of it is left, as far as that can be."""
     target = services.store.find(VM, vm)
-    if target is None:
-        return
-    host = target.scheduled_to_be_resident_on
-    await _destroy_quietly(services, target.uuid)
-    if services.hypervisor.domain(target.uuid) is not None:  # which could not be ended either
-        await show_live(services, vm, host, is_new_start=True)
-        return
-    async with services.store.transaction() as tx:
-        states.become_halted(tx, vm)
-    if host != NULL_REF:
-        await give_back(services, vm, host)
+    if target is not None:
+        await _destroy_quietly(services, target.uuid)
+        await settle(services, vm)
 
 
 async def _destroy_quietly(services: Services, uuid: str) -> None:
     try:
         await services.hypervisor.destroy(uuid)
     except (HypervisorError, ApiError):
-        return  # a host that does not answer has no domain any more
+        return  # what is left is shown
 
 
 async def resume(ctx: Context, vm: str, start_paused: bool, force: bool) -> None:
@@ -143,7 +120,8 @@ async def resume_on(ctx: Context, vm: str, host: str, start_paused: bool, force:
 async def restore(ctx: Context, vm: str, choice: Choice, *, start_paused: bool = False, force: bool = False) -> str:
     """Resume a suspended VM whose operation is marked already; gives the host. Destroys the suspend image.
 
-    Raises VM_HAS_NO_SUSPEND_VDI ["VM", VM], after which the VM is halted; after other errors it is as it was.
+    Raises VM_HAS_NO_SUSPEND_VDI ["VM", VM], after which the VM is halted; after other errors it is as it was, or
+    live where its domain could not be ended again.
     """
     key, services = ctx.task.ref, ctx.services
     async with marked_devices(ctx, vm, with_vifs=False):
@@ -160,7 +138,6 @@ async def restore(ctx: Context, vm: str, choice: Choice, *, start_paused: bool =
                     states.force_reset(tx, vm, "Halted")
                 raise ApiError("VM_HAS_NO_SUSPEND_VDI", "VM", vm)
             await asyncio.shield(_read_back(ctx, vm, host, start_paused=start_paused))
-            await destroy_image(ctx, image)
     return host
 
 
@@ -170,18 +147,15 @@ async def _read_back(ctx: Context, vm: str, host: str, *, start_paused: bool) ->
     config, saved = config_of(ctx.store, target, ctx.store.get(Host, host)), target.last_booted_record
     try:
         await take(services, vm, host, is_start=False)
-        domain: Domain = await hypervisor.resume(config, saved, ctx.task.progress)
+        await hypervisor.resume(config, saved, ctx.task.progress)
         if not start_paused:
             await hypervisor.unpause(target.uuid)
     except (HypervisorError, ApiError) as error:
         if not isinstance(error, DomainStateError):
             await _destroy_quietly(services, target.uuid)
-            await give_back(services, vm, host)
+        await settle(services, vm)
         raise api_error(ctx.store, error, vm) from error
-    domain = hypervisor.domain(target.uuid) or domain
-    async with ctx.store.transaction() as tx:
-        states.become_live(tx, vm, host, domain, services.clock.now(), is_new_start=False)
-        tx.set(tx.get(VM, vm), suspend_VDI=NULL_REF)
+    await settle(services, vm)
 
 
 @asynccontextmanager

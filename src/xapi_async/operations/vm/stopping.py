@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.vm import VM
@@ -20,6 +21,7 @@ from xapi_async.operations.vm.hosts import api_error, is_host_live, require_reac
 from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.resources import give_back
 from xapi_async.operations.vm.rules import RULES
+from xapi_async.operations.vm.settling import settle
 from xapi_async.operations.vm.suspend_image import destroy_image, make_image
 from xapi_async.operations.vm.waiting import until_over
 
@@ -94,18 +96,16 @@ async def suspend(ctx: Context, vm: str) -> None:
 async def save_memory(ctx: Context, vm: str) -> None:
     """Suspend a VM whose operation is marked already."""
     require_reachable(ctx.services, ctx.store.get(VM, vm).resident_on)
-    image = await make_image(ctx, vm)
+    await make_image(ctx, vm)
     target = ctx.store.get(VM, vm)
     uuid, host = target.uuid, target.resident_on
     try:
         saved = await ctx.services.hypervisor.suspend(uuid, ctx.task.progress)
     except (HypervisorError, ApiError) as error:
-        is_gone = isinstance(error, NoDomainError | DomainStateError) or ctx.services.hypervisor.domain(uuid) is None
-        if is_gone:
-            await end_domain(ctx.services, vm)
-        async with ctx.store.transaction() as tx:
-            tx.set(tx.get(VM, vm), suspend_VDI=NULL_REF)
-        await destroy_image(ctx, image)
+        if isinstance(error, DomainStateError) and error.found == "Halted":
+            with suppress(ApiError):  # else whoever sees to guests that end by themselves does that
+                await end_domain(ctx.services, vm)
+        await settle(ctx.services, vm)
         raise api_error(ctx.store, error, vm) from error
     async with ctx.store.transaction() as tx:
         states.become_suspended(tx, vm, saved)
@@ -154,25 +154,20 @@ async def ask_to_end(ctx: Context, vm: str, patience: float) -> None:
             raise api_error(ctx.store, error, vm) from error
         # It ended by itself meanwhile, which is what was wanted.
     except (HypervisorError, ApiError) as error:
-        if services.hypervisor.domain(target.uuid) is None:
-            await asyncio.shield(end_domain(services, vm))
+        await asyncio.shield(settle(services, vm))
         raise api_error(ctx.store, error, vm) from error
     await asyncio.shield(end_domain(services, vm))
 
 
 async def end_domain(services: Services, vm: str) -> None:
     """Destroy a VM's domain, if there still is one, and show the VM as halted."""
-    target = services.store.get(VM, vm)
-    host = target.resident_on
+    uuid = services.store.get(VM, vm).uuid
     try:
-        await services.hypervisor.destroy(target.uuid)
+        await services.hypervisor.destroy(uuid)
     except (HypervisorError, ApiError) as error:
-        if services.hypervisor.domain(target.uuid) is not None:
+        if services.hypervisor.domain(uuid) is not None:
             raise api_error(services.store, error, vm) from error
-    async with services.store.transaction() as tx:
-        states.become_halted(tx, vm)
-    if host != NULL_REF:
-        await give_back(services, vm, host)
+    await settle(services, vm)
 
 
 async def discard_memory(ctx: Context, vm: str) -> None:
