@@ -34,6 +34,7 @@ from xapi_async.objects.transaction import NONE, Step, Transaction
 from xapi_async.objects.turns import Turns
 
 A = TypeVar("A", bound=ApiClass)
+T = TypeVar("T")
 Listener = Callable[[Sequence[Change]], None]
 Watcher = Callable[[Change], None]
 Follower = Callable[[Sequence[Step], int], None]
@@ -363,14 +364,11 @@ class Store:
             if self._tap is not None and staged.pieces:
                 self._tap(staged.pieces, generation - 1)
         for listener in tuple(self._listeners):
-            try:
-                listener(changes)
-            except Exception:
-                _log.exception("a listener failed; the change itself has landed")
+            _tell(listener, changes)
         if self._watchers:
             for change in changes:
                 for watcher in tuple(self._watchers.get(change.ref, ())):
-                    watcher(change)
+                    _tell(watcher, change)
 
     def _count(self, steps: Sequence[Step]) -> None:
         """Count what is newest of some objects."""
@@ -463,3 +461,11 @@ class Store:
                         members[ref] = [other]
                 for ref, refs in members.items():
                     setattr(table[ref], field, tuple(refs))
+
+
+def _tell(listener: Callable[[T], None], what: T) -> None:
+    """Tell a listener of what has landed; its failure is no one else's."""
+    try:
+        listener(what)
+    except Exception:
+        _log.exception("a listener failed; the change itself has landed")
