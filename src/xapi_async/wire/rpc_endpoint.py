@@ -88,6 +88,11 @@ class Pending(NamedTuple):
 class Gate(Protocol):
     """Says whether an answer may leave, or has to wait for something."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether any answer may leave now."""
+        ...
+
     def __call__(self, call: Call | None, then: Callable[[], None]) -> bool:
         """Whether it may leave now; where not, a function is called as soon as it may.
 
@@ -170,7 +175,7 @@ class RpcEndpoint:
                 reply = Reply(content_type, decoded.encode(outcome))
             except Exception as bug:  # a value that is not of its type
                 reply = Reply(content_type, decoded.encode(Failure(internal_error(call.method, bug))))
-            return reply if self._gate is None else _after_gate(self._gate, call, reply)
+            return reply if self._gate is None or self._gate.is_open else _after_gate(self._gate, call, reply)
         if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
             return self._written(decoded, outcome, content_type)
         if self.pending >= self.settings.pending_calls:
@@ -195,7 +200,7 @@ class RpcEndpoint:
         def land(outcome: Outcome) -> None:
             self.pending -= 1
             reply = Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
-            if self._gate is None or self._gate(None, lambda: held.come_late(reply)):
+            if self._gate is None or self._gate.is_open or self._gate(None, lambda: held.come_late(reply)):
                 held.come_late(reply)
 
         writing.then(land)

@@ -79,21 +79,18 @@ class ReadingDispatcher:
         answer = self._table.get(call.method)
         if answer is None:
             raise ElsewhereError
-        start = perf_counter()
-        outcome = self._outcome(answer, call)
-        code = outcome.error.code if isinstance(outcome, Failure) else None
-        self.stats.note(call.method, code, perf_counter() - start)
-        return outcome
-
-    @staticmethod
-    def _outcome(answer: Callable[[Call], Outcome], call: Call) -> Outcome:
+        start, code = perf_counter(), None
+        outcome: Outcome
         try:
             if not call.text_checked:
                 convert.check_text(call.params)
-            return answer(call)
+            outcome = answer(call)
         except ElsewhereError:
             raise
         except ApiError as error:
-            return Failure(error)
-        except Exception as error:
-            return Failure(internal_error(call.method, error))
+            outcome, code = Failure(error), error.code
+        except Exception as bug:
+            outcome = Failure(internal_error(call.method, bug))
+            code = outcome.error.code
+        self.stats.note(call.method, code, perf_counter() - start)
+        return outcome

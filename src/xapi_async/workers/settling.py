@@ -111,6 +111,11 @@ class Gate:
         self._settling = settling
         self._shown = shown
 
+    @property
+    def is_open(self) -> bool:
+        """Whether any answer may leave now, as all changes are everywhere."""
+        return self._settling.is_settled
+
     def __call__(self, call: Call | None, then: Callable[[], None]) -> bool:
         """Whether the answer to a reading call may leave now, or given None, any other; else then is called later."""
         settling = self._settling
