@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sysconfig
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -75,16 +74,10 @@ def machine() -> dict[str, Any]:
         "cores_of_servers": SERVER_CORES,
         "cores_of_generator": GENERATOR_CORES,
         "system": platform.platform(),
-        "python": f"{platform.python_version()} ({_build()})",
+        "python": platform.python_version(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "load_before": round(os.getloadavg()[0], 2),
     }
-
-
-def _build() -> str:
-    """How the interpreter was compiled, which matters more than its version."""
-    options = str(sysconfig.get_config_var("CONFIG_ARGS"))
-    return "optimised build" if "--enable-optimizations" in options else "build without optimisations"
 
 
 def described(about: dict[str, Any]) -> str:

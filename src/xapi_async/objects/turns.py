@@ -2,7 +2,7 @@
 
 The event loop runs all that is ready before it looks at its sockets again. After a commit that a
 thousand operations waited for, that would be a thousand steps of work; here each round of the loop
-has as many of them as it can do in a few milliseconds. How many that are is found out as it goes.
+has as many of them as it can do in about a millisecond. How many that are is found out as it goes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from time import perf_counter
 
-LONG, SHORT = 0.004, 0.002
+LONG, SHORT = 0.001, 0.0005
 """A round that took longer, in seconds, has half as many turns next time; a shorter one has more."""
 
 MOST, FIRST = 32, 8
