@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from tests.client import ended, refused
 from tests.copies.lab import Lab
-from tests.inner import InnerServer
-from tests.pools.between_hosts import as_host, master_and_slaves, new_disk, pool_of_three, secret_of, the_pool
+from tests.pools.between_hosts import master_and_slaves, new_disk, the_pool
 from tests.pools.test_high_availability import enable, fail, look_for, messages, protected_vm, shown
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.operations.pools.ha_monitor import Watch
 
 NO_STATEFILE, NOT_A_MEMBER, A_MEMBER = ["HA_HOST_CANNOT_ACCESS_STATEFILE"], ["HA_NOT_ENABLED"], ["HA_IS_ENABLED"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[InnerServer]:
-    with pool_of_three() as made:
-        yield made
-
-
-@pytest.fixture
-def api(server: InnerServer) -> Iterator[Any]:
-    with as_host(server.url, secret_of(server)) as made:
-        yield made
 
 
 def ha_disks(api: Any) -> tuple[str, str]:

@@ -16,7 +16,6 @@ from tests.pools.between_hosts import (
     as_host,
     master_and_slaves,
     new_disk,
-    pool_of_three,
     secret_of,
     the_pool,
 )
@@ -32,18 +31,6 @@ SOME_SCALARS: dict[Any, Any] = {BOOL: False, INT: "0", FLOAT: 0.0}
 def some(kind: Any) -> Any:
     """Some value of a type."""
     return SOME_OF_KIND[type(kind)] if type(kind) in SOME_OF_KIND else SOME_SCALARS.get(kind, "")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[InnerServer]:
-    with pool_of_three() as made:
-        yield made
-
-
-@pytest.fixture
-def api(server: InnerServer) -> Iterator[Any]:
-    with as_host(server.url, secret_of(server)) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

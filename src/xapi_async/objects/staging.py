@@ -85,10 +85,6 @@ class Staging:
         steps = self._steps[cls].get(ref) if cls in self._steps else None
         return None if steps is None else steps[-1].operation != "del"
 
-    def is_staged(self, cls: type[ApiClass], ref: str) -> bool:
-        """Whether a change of the object is on its way."""
-        return cls in self._steps and ref in self._steps[cls]
-
     def find(self, cls: type[ApiClass], ref: str, committed: Entity | None) -> Entity | None:
         """A staged object as it will be; None where it will be gone. committed: as it is, if it is there."""
         if ref not in self._looked_at:

@@ -274,7 +274,7 @@ class Store:
     def latest(self, cls: type[ApiClass], ref: str) -> Entity | None:
         """The object as a new transaction sees it: staged before committed."""
         committed = self._tables[cls].get(ref)
-        return self._staging.find(cls, ref, committed) if self._staging.is_staged(cls, ref) else committed
+        return committed if self._staging.is_there(cls, ref) is None else self._staging.find(cls, ref, committed)
 
     def latest_refs(self, cls: type[ApiClass]) -> Iterator[str]:
         """References of all objects of a class that are there or were staged."""

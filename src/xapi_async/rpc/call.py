@@ -8,8 +8,7 @@ be kept with it.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -63,7 +62,7 @@ Outcome = Success | Failure
 
 
 class Writing:
-    """The outcome of a write, which is there in the step in which its change lands. Either way of asking, once."""
+    """The outcome of a write, which is there in the step in which its change lands."""
 
     __slots__ = ("_finish", "_staged")
 
@@ -75,15 +74,6 @@ class Writing:
         """Have a function called with it: no task waits, no future is made, and the event loop need not turn."""
         finish = self._finish
         self._staged.then(lambda error: told(finish(error)))
-
-    def __await__(self) -> Generator[Any, None, Outcome]:
-        error: Exception | None = None
-        try:
-            # Shielded: a change lands whether or not whoever waits here still wants to know.
-            yield from asyncio.shield(self._staged.done).__await__()
-        except ApiError as refused:
-            error = refused
-        return self._finish(error)
 
 
 class Waiting:

@@ -31,7 +31,7 @@ LIST_METHODS = "system.listMethods"
 EXTENSIONS = "host.call_extension"
 
 
-Answer = Callable[[Call], Outcome | Awaitable[Outcome] | Waiting]
+Answer = Callable[[Call], Outcome | Awaitable[Outcome] | Writing | Waiting]
 """What answers a message."""
 
 
@@ -93,10 +93,10 @@ class Dispatcher:
 
     # What others ask of it
 
-    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Waiting:
+    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Writing | Waiting:
         """Answer a call: at once where it only reads, else by something to await or to be told by."""
         start = perf_counter()
-        outcome: Outcome | Awaitable[Outcome] | Waiting
+        outcome: Outcome | Awaitable[Outcome] | Writing | Waiting
         answer = None
         try:
             if not call.text_checked:
@@ -135,8 +135,7 @@ class Dispatcher:
 
     def _count(self, call: Call, outcome: Outcome, start: float) -> None:
         code = None if type(outcome) is Success else outcome.error.code  # type: ignore[union-attr]
-        method = call.method
-        self.stats.note(method if method in self._table else UNKNOWN, code, perf_counter() - start)
+        self.stats.note(self._known(call.method), code, perf_counter() - start)
 
     def _known(self, method: str) -> str:
         """The name of a method where it has one: clients may send any text, of any length."""

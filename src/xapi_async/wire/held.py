@@ -31,11 +31,6 @@ class Held:
         """Whether the call changes nothing, so that it can end with its connection."""
         return self._give_up is not None
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the answer has come, or will never come."""
-        return self._is_coming
-
     def take(self, taker: Callable[[Reply], None]) -> None:
         """Have a function called with the answer, once; not before this has returned."""
         self._taker = taker
@@ -48,8 +43,7 @@ class Held:
     def come_late(self, reply: Reply) -> None:
         """The answer is there, unless the server has stopped meanwhile."""
         if not self._is_coming:
-            self._is_coming = True
-            self._end(reply)
+            self.come(reply)
 
     def cancel(self) -> None:
         """Nobody wants it any more; where it is about to come, it still does."""

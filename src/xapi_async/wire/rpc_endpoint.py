@@ -42,7 +42,7 @@ _WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
 class Dispatcher(Protocol):
     """Who answers calls."""
 
-    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Waiting:
+    def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Writing | Waiting:
         """Answer a call: at once, or by something to await or to be told by."""
         ...
 
@@ -163,7 +163,7 @@ class RpcEndpoint:
     def answer(self, asked: Asked) -> Reply | Pending | Held:
         """Answer a call."""
         decoded, call, content_type = asked.decoded, asked.call, CONTENT_TYPES[asked.kind]
-        outcome: Outcome | Awaitable[Outcome] | Waiting
+        outcome: Outcome | Awaitable[Outcome] | Writing | Waiting
         try:
             outcome = self._dispatcher.call(call)
         except ElsewhereError:
@@ -171,10 +171,7 @@ class RpcEndpoint:
         except Exception as bug:
             outcome = Failure(internal_error(call.method, bug))
         if isinstance(outcome, tuple):
-            try:
-                reply = Reply(content_type, decoded.encode(outcome))
-            except Exception as bug:  # a value that is not of its type
-                reply = Reply(content_type, decoded.encode(Failure(internal_error(call.method, bug))))
+            reply = Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
             return reply if self._gate is None or self._gate.is_open else _after_gate(self._gate, call, reply)
         if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
             return self._written(decoded, outcome, content_type)
@@ -200,7 +197,7 @@ class RpcEndpoint:
         def land(outcome: Outcome) -> None:
             self.pending -= 1
             reply = Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
-            if self._gate is None or self._gate.is_open or self._gate(None, lambda: held.come_late(reply)):
+            if self.is_settled(lambda: held.come_late(reply)):
                 held.come_late(reply)
 
         writing.then(land)

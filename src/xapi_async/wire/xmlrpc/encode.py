@@ -47,8 +47,7 @@ class XmlEncoder:
         if isinstance(outcome, Failure):
             return self.failure(outcome.error)
         api_type, value, bare = outcome
-        found = self._by_id.get(id(api_type))
-        writer = self._writer(api_type) if found is None else found[1]
+        writer = self._writer(api_type)
         if writer is not None:
             text = writer(value)
             return (f"{_OPEN}{text}{_CLOSE}" if bare else f"{_SUCCESS}{text}{_END}").encode()
