@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 import subprocess
@@ -160,6 +161,14 @@ class Site:
         async with self.services.store.transaction() as tx:
             vdi = tx.create(VDI, uuid=location, location=location, SR=self.sr, virtual_size=state.virtual_size)
         return vdi.ref
+
+    async def all_detached(self) -> None:
+        """Wait until no disk is attached; a client that has gone knows it before the server."""
+        for _ in range(500):
+            if not self.attached:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"still attached: {self.attached}")
 
     async def content(self, ref: str) -> bytes:
         return await self.files.content(self.services.store.get(VDI, ref).location)

@@ -68,7 +68,7 @@ async def test_qemu_reads_a_disk(site: Site, sparse_data: bytes, tmp_path: Path)
         assert (tmp_path / "out.raw").read_bytes() == sparse_data
         extents = await run("qemu-img", "map", "--image-opts", target)
         assert "0x" in extents
-        assert site.attached == []
+        await site.all_detached()
 
 
 async def test_libnbd_reads_a_disk_and_sees_that_it_is_read_only(
