@@ -16,7 +16,6 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.datamodel.types import ApiType, Scalar
 from xapi_async.objects.entity import Entity
-from xapi_async.objects.staging import Staged
 from xapi_async.operations.context import Origin
 
 
@@ -62,18 +61,15 @@ Outcome = Success | Failure
 
 
 class Writing:
-    """The outcome of a write, which is there in the step in which its change lands."""
+    """The outcome of a write, which is there in the step in which its change lands.
 
-    __slots__ = ("_finish", "_staged")
+    tell: what is called once with it. Whoever takes it over sets that, before the next turn of the event loop.
+    No task waits, no future is made, and the event loop need not turn.
+    """
 
-    def __init__(self, staged: Staged, finish: Callable[[Exception | None], Outcome]) -> None:
-        self._staged = staged
-        self._finish = finish
+    __slots__ = ("tell",)
 
-    def then(self, told: Callable[[Outcome], None]) -> None:
-        """Have a function called with it: no task waits, no future is made, and the event loop need not turn."""
-        finish = self._finish
-        self._staged.then(lambda error: told(finish(error)))
+    tell: Callable[[Outcome], None]
 
 
 class Waiting:

@@ -19,10 +19,12 @@ from xapi_async.operations.context import Caller, Context, Handler, Handlers, Or
 from xapi_async.rpc import convert, implicit, request_id
 from xapi_async.rpc.absent import Nobody, NoTask
 from xapi_async.rpc.call import ANY, Call, Failure, Outcome, Success, Wait, Waiting, Writing
+from xapi_async.rpc.checks import assert_allowed, count_mismatch, session_text, stopped
 from xapi_async.rpc.entries import Entry, entries
 from xapi_async.rpc.roles import denied
 from xapi_async.rpc.stats import UNKNOWN, CallStats
 from xapi_async.rpc.tasks import RunningTask, Tasks
+from xapi_async.rpc.writes import Audit, FieldWrites
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +42,6 @@ class Sessions(Protocol):
 
     def caller(self, ref: str) -> Caller:
         """The caller behind a session. Raises SESSION_INVALID [ref]."""
-        ...
-
-
-class Audit(Protocol):
-    """Where calls are noted; see :mod:`xapi_async.rpc.audit`."""
-
-    def __call__(self, caller: Caller, entry: Entry, args: Sequence[Any], error: ApiError | None) -> None:
-        """Note a call and how it ended. args: its parameters, the session left out."""
         ...
 
 
@@ -114,7 +108,7 @@ class Dispatcher:
         if isinstance(outcome, tuple):
             self._count(call, outcome, start)
             return outcome
-        if isinstance(outcome, Writing | Waiting):
+        if isinstance(outcome, (Writing, Waiting)):
             return outcome
         return self._counted(call, outcome, start)
 
@@ -197,43 +191,9 @@ class Dispatcher:
 
         return answer
 
-    def answer_written(self, entry: Entry) -> Callable[[Call], Outcome | Writing]:
-        """The function that answers a message that writes a field: it waits for nothing but the journal."""
-        write, store, converters = entry.write, self._services.store, entry.converters
-        assert write is not None  # only such entries come here
-        audit, note = self._audit, self.stats.note
-        success = Success(entry.message.result, None)
-        expected = len(converters) + 1
-
-        def answer(call: Call) -> Outcome | Writing:
-            start = perf_counter()
-            params = call.params
-            if len(params) != expected:
-                raise _count_mismatch(call, expected - 1, len(params) - 1)
-            args = [convert_param(param) for convert_param, param in zip(converters, params[1:], strict=True)]
-            caller = self.caller_of(_session_text(params[0]))
-
-            def land(error: Exception | None) -> Outcome:
-                if error is None:
-                    audit(caller, entry, args, None)
-                    note(call.method, None, perf_counter() - start)
-                    return success
-                outcome = self._refused(entry, caller, args, error)
-                self._count(call, outcome, start)
-                return outcome
-
-            try:
-                if not caller.is_superuser:
-                    self._assert_allowed(entry, caller, args)
-                staged = write(store, *args)
-            except ApiError as error:
-                return self._refused(entry, caller, args, error)
-            if staged is not None:
-                return Writing(staged, land)
-            audit(caller, entry, args, None)
-            return success
-
-        return answer
+    def answer_written(self, entry: Entry) -> Answer:
+        """The function that answers a message that writes a field."""
+        return FieldWrites(entry, self._services.store, self.caller_of, self._audit, self.stats).answer
 
     def answer_waiting(self, entry: Entry) -> Callable[[Call], Outcome | Waiting]:
         """The function that answers a message that only waits: thousands may, so none of them has a task."""
@@ -249,7 +209,7 @@ class Dispatcher:
             began = perf_counter()
             args = _arguments(entry, call)
             caller = self._caller(entry, call)
-            self._assert_allowed(entry, caller, args)
+            assert_allowed(entry, caller, args)
             found = wait(caller, *args)
             if not isinstance(found, Waiting):
                 return Success(result_type, found)
@@ -261,7 +221,7 @@ class Dispatcher:
     def _caller(self, entry: Entry, call: Call) -> Caller:
         if not entry.message.takes_session:
             return Nobody()
-        caller = self._sessions.caller(_session_text(call.params[0]))
+        caller = self._sessions.caller(session_text(call.params[0]))
         if entry.message.pool_internal and not caller.is_pool:
             raise ApiError("INTERNAL_ERROR", f"{entry.name} is for hosts of the pool only")
         return caller
@@ -277,7 +237,7 @@ class Dispatcher:
             # Ours to answer only if the server stops; otherwise the client is gone.
             if not self._is_stopping:
                 raise
-            error = _stopped()
+            error = stopped()
         except Exception as bug:
             error = internal_error(entry.name, bug)
         finally:
@@ -285,7 +245,7 @@ class Dispatcher:
         return Failure(error)
 
     async def _run_synchronous(self, entry: Entry, caller: Caller, args: list[Any], call: Call) -> Any:
-        self._assert_allowed(entry, caller, args)
+        assert_allowed(entry, caller, args)
         handler = _built(entry)
         if not entry.has_task:
             return await handler(Context(self._services, caller, NoTask(entry.name), call.origin), *args)
@@ -308,30 +268,18 @@ class Dispatcher:
     async def _work(self, entry: Entry, caller: Caller, args: list[Any], task: RunningTask, origin: Origin) -> None:
         error: ApiError | None = None
         try:
-            self._assert_allowed(entry, caller, args)
+            assert_allowed(entry, caller, args)
             value = await _built(entry)(Context(self._services, caller, task, origin), *args)
             await self._tasks.succeed(task, self._result_types.get(entry.name, entry.message.result), value)
         except ApiError as failure:
             error = failure
         except asyncio.CancelledError:
-            error = _stopped()
+            error = stopped()
         except Exception as bug:
             error = internal_error(entry.name, bug)
         if error is not None:
             await self._tasks.fail(task, error)
         self._note(entry, caller, args, error)
-
-    def _assert_allowed(self, entry: Entry, caller: Caller, args: list[Any]) -> None:
-        if not entry.message.takes_session or caller.is_superuser:
-            return
-        permission = entry.permission_for(args[1]) if entry.key_permissions else entry.permission
-        if not caller.may(permission):
-            raise denied(permission)
-
-    def _refused(self, entry: Entry, caller: Caller, args: list[Any], error: Exception) -> Failure:
-        failure = error if isinstance(error, ApiError) else _stopped()
-        self._note(entry, caller, args, failure)
-        return Failure(failure)
 
     def _note(self, entry: Entry, caller: Caller, args: list[Any], error: ApiError | None) -> None:
         if error is not None:
@@ -349,7 +297,7 @@ class Dispatcher:
             return Success(ANY, call.params[0])
         method = call.method.removeprefix("Async.")
         if call.params:
-            caller = self._sessions.caller(_session_text(call.params[0]))
+            caller = self._sessions.caller(session_text(call.params[0]))
             if not caller.is_superuser and not caller.may(EXTENSIONS):
                 raise denied(EXTENSIONS)
         raise ApiError("MESSAGE_METHOD_UNKNOWN", method)
@@ -366,11 +314,11 @@ def read_answer(entry: Entry, caller_of: Callable[[str], Caller]) -> Callable[[C
         def answer_one(call: Call) -> Outcome:
             params = call.params
             if len(params) != expected:
-                raise _count_mismatch(call, expected - 1, len(params) - 1)
+                raise count_mismatch(call, expected - 1, len(params) - 1)
             session, ref = params
             if type(ref) is not str:
                 converters[0](ref)
-            caller = caller_of(_session_text(session))
+            caller = caller_of(session_text(session))
             if not caller.is_superuser and not caller.may(permission):
                 raise denied(permission)
             return Success(result_type, read(ref))
@@ -380,18 +328,14 @@ def read_answer(entry: Entry, caller_of: Callable[[str], Caller]) -> Callable[[C
     def answer(call: Call) -> Outcome:
         params = call.params
         if len(params) != expected:
-            raise _count_mismatch(call, expected - 1, len(params) - 1)
+            raise count_mismatch(call, expected - 1, len(params) - 1)
         args = [convert_param(param) for convert_param, param in zip(converters, params[1:], strict=True)]
-        caller = caller_of(_session_text(params[0]))
+        caller = caller_of(session_text(params[0]))
         if not caller.is_superuser and not caller.may(permission):
             raise denied(permission)
         return Success(result_type, read(*args))
 
     return answer
-
-
-def _stopped() -> ApiError:
-    return ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
 
 
 def internal_error(name: str, bug: Exception) -> ApiError:
@@ -402,16 +346,6 @@ def internal_error(name: str, bug: Exception) -> ApiError:
 
 
 _bug_numbers = itertools.count(1)
-
-
-def _session_text(session: Any) -> str:
-    if type(session) is not str:
-        raise ApiError("INTERNAL_ERROR", "the session is not a string")
-    return session
-
-
-def _count_mismatch(call: Call, expected: int, received: int) -> ApiError:
-    return ApiError("MESSAGE_PARAMETER_COUNT_MISMATCH", call.method.removeprefix("Async."), expected, received)
 
 
 def _built(entry: Entry) -> Handler:
@@ -425,7 +359,7 @@ def _arguments(entry: Entry, call: Call) -> list[Any]:
     skip = 1 if entry.message.takes_session else 0
     received, declared = len(call.params) - skip, entry.message.params
     if received < entry.mandatory or (received > entry.mandatory and entry.mandatory == len(declared)):
-        raise _count_mismatch(call, entry.mandatory, received)
+        raise count_mismatch(call, entry.mandatory, received)
     if entry.message.removed:
         return []
     sent = call.params[skip : skip + len(declared)]

@@ -338,11 +338,11 @@ class Connection(RequestHandler):
         head, server = self._asked, self._lane
         assert head is not None  # set before anything could be told
         assert server is not None  # aiohttp gets no connection that still waits
-        is_shared = self.cancel_when_lost is not None  # many who wait are told the same; who writes is told alone
         self._answering = self.cancel_when_lost = None
         keep_alive = head.keep_alive and not self._ends and not self._close
-        pieces = server.last_pieces.of if is_shared else reply_pieces
-        self._write_late(pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive), keep_alive)
+        # Many are told the same: those who waited for one event, or whose changes have landed together.
+        pieces = server.last_pieces.of(reply, is_http_10=head.is_http_10, keep_alive=keep_alive)
+        self._write_late(pieces, keep_alive)
 
     async def _answer_later(self, pending: Pending, head: CallHead) -> None:
         try:

@@ -43,7 +43,8 @@ class Held:
     def come_late(self, reply: Reply) -> None:
         """The answer is there, unless the server has stopped meanwhile."""
         if not self._is_coming:
-            self.come(reply)
+            self._is_coming = True
+            self._end(reply)
 
     def cancel(self) -> None:
         """Nobody wants it any more; where it is about to come, it still does."""

@@ -141,6 +141,7 @@ class RpcEndpoint:
         self._json = jsonrpc.JsonEncoder(kept)
         self._plain: dict[bytes, Decoded] = {}
         self._last_told: _Told | None = None
+        self._last_written: _Told | None = None
         self.pending = 0
 
     def read(self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None) -> Asked:
@@ -174,7 +175,7 @@ class RpcEndpoint:
             reply = Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
             return reply if self._gate is None or self._gate.is_open else _after_gate(self._gate, call, reply)
         if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
-            return self._written(decoded, outcome, content_type)
+            return _HeldWrite(self, outcome, decoded, content_type)
         if self.pending >= self.settings.pending_calls:
             _abandon(outcome)
             return Reply(content_type, decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
@@ -189,19 +190,13 @@ class RpcEndpoint:
         origin = asked.call.origin
         return self._forward(asked.body, asked.kind, origin, asked.headers, only_waits=only_waits, stopped=stopped)
 
-    def _written(self, decoded: Decoded, writing: Writing, content_type: str) -> Held:
-        """The answer to a write, which is there in the step in which its change lands."""
-        held = Held(stopped=partial(_stopped, decoded, content_type))
-        self.pending += 1
-
-        def land(outcome: Outcome) -> None:
-            self.pending -= 1
-            reply = Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
-            if self.is_settled(lambda: held.come_late(reply)):
-                held.come_late(reply)
-
-        writing.then(land)
-        return held
+    def written(self, decoded: Decoded, content_type: str, outcome: Outcome) -> Reply:
+        """The answer to a write. Nearly all that land are answered the same, which is written once."""
+        encode, last = decoded.encode, self._last_written
+        if last is None or last.value is not outcome or last.encode != encode:
+            reply = Reply(content_type, _encoded(encode, decoded.method, outcome))
+            last = self._last_written = _Told(outcome, encode, reply)
+        return last.reply
 
     def told(self, waiting: Waiting, value: Any, encode: Encode, content_type: str) -> Reply:
         """The answer to a call that waited, from what it was told. Many are told the same, which is written once."""
@@ -278,6 +273,31 @@ class _HeldHere(Held):
         reply = endpoint.told(self._waiting, value, self._encode, self._content_type)
         if endpoint.is_settled(lambda: self._end(reply)):
             self._end(reply)
+
+
+class _HeldWrite(Held):
+    """One whose change is on its way."""
+
+    __slots__ = ("_content_type", "_decoded", "_endpoint")
+
+    def __init__(self, endpoint: RpcEndpoint, writing: Writing, decoded: Decoded, content_type: str) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        self._decoded = decoded
+        self._content_type = content_type
+        writing.tell = self._tell
+        endpoint.pending += 1
+
+    def stop(self) -> None:
+        if self._taker is not None:
+            self.come(_stopped(self._decoded, self._content_type))
+
+    def _tell(self, outcome: Outcome) -> None:
+        endpoint = self._endpoint
+        endpoint.pending -= 1
+        reply = endpoint.written(self._decoded, self._content_type, outcome)
+        if endpoint.is_settled(lambda: self.come_late(reply)):
+            self.come_late(reply)
 
 
 class _Told(NamedTuple):
