@@ -43,7 +43,11 @@ def journal_entry(step: Step, generation: int) -> JournalEntry | None:
         return None if made is None else ("add", generation, *made[2:])
     if step.operation == "del":
         return "del", generation, name, step.ref, {}
-    values = {field: value for field, value in step.values.items() if field in kept}
+    values = step.values
+    for field in values:
+        if field not in kept:
+            values = {field: value for field, value in values.items() if field in kept}
+            break
     if values or step.links:  # sets are not kept, but that they changed is
         return "mod", generation, name, step.ref, values
     return None

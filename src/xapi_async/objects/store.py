@@ -65,6 +65,7 @@ class Store:
         self.generation = generation
         self._issued = generation  # generations given to staged changes
         self._reserved: float = float("inf") if reserved is None else reserved
+        self._reserve_from = self._reserved - RESERVE // 2  # a generation beyond this one has more reserved
         # Per class, objects in the order of their last change: the newest last.
         self._tables: dict[type[ApiClass], dict[str, Entity]] = {cls: {} for cls in CLASSES}
         self._indices = Indices()
@@ -75,6 +76,7 @@ class Store:
         self._open: Transaction | None = None
         self._closed = False
         self._listeners: list[Listener] = []
+        self._removal_listeners: list[Listener] = []
         self._watchers: dict[str, list[Watcher]] = {}
         self._totals: dict[type[ApiClass], dict[Sum[Any], Totals[Any]]] = {}
         self._turns = Turns()
@@ -134,6 +136,11 @@ class Store:
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def listen_to_removals(self, listener: Listener) -> Callable[[], None]:
+        """As :meth:`listen`, for removals only: commits without any, which nearly all are, cost nothing."""
+        self._removal_listeners.append(listener)
+        return lambda: self._removal_listeners.remove(listener)
 
     def watch(self, refs: Collection[str], watcher: Watcher) -> Callable[[], None]:
         """As :meth:`listen`, for the changes of a few objects only; however many watch, others cost nothing."""
@@ -221,7 +228,7 @@ class Store:
         async with self._writing:
             while self._queue:
                 await self._write_batch()
-            if self._issued + RESERVE // 2 > self._reserved:
+            if self._issued > self._reserve_from:
                 try:
                     await self._reserve()
                 except Exception as error:  # half of what was reserved is left; each later change tries again
@@ -258,7 +265,7 @@ class Store:
             pieces = encoded(entries)  # of a journal that keeps nothing
         staged = Staged(steps, first, pieces)
         self._issued = generation - 1
-        if self._issued + RESERVE // 2 > self._reserved:
+        if self._issued > self._reserve_from:
             self._wake.set()
         if not entries and not self._queue and not self._writing.locked() and self._issued <= self._reserved:
             self._land((staged,))  # nothing to keep, and nobody before it whose turn would come later
@@ -266,9 +273,11 @@ class Store:
             return None
         for step in steps:
             self._staging.add(step)
-        self._count(steps)
+        if self._totals:
+            self._count(steps)
+        if not self._queue:
+            self._wake.set()
         self._queue.append(staged)
-        self._wake.set()
         return staged
 
     def latest(self, cls: type[ApiClass], ref: str) -> Entity | None:
@@ -325,6 +334,7 @@ class Store:
         ceiling = self._issued + RESERVE
         await self._journal.reserve(ceiling)
         self._reserved = ceiling
+        self._reserve_from = ceiling - RESERVE // 2
 
     def _refuse(self, batch: list[Staged], error: Exception) -> None:
         """Drop a batch the journal could not keep, and what was staged meanwhile, as it was built on it.
@@ -351,20 +361,28 @@ class Store:
     def _land(self, batch: Sequence[Staged], *, was_staged: bool = False) -> None:
         """Make changes visible, in one step; who waits for them is not told yet."""
         changes: list[Change] = []
+        has_removals = False
         for staged in batch:
             generation = staged.first_generation
             for step in staged.steps:
                 changes.append(self._land_step(step, generation))
+                if step.operation == "del":
+                    has_removals = True
                 if was_staged:
                     self._staging.remove(step)
                 generation += 1
-            self.generation = max(self.generation, generation - 1)
+            if generation > self.generation:
+                self.generation = generation - 1
             if self._follower is not None:
                 self._follower(staged.steps, staged.first_generation)
             if self._tap is not None and staged.pieces:
                 self._tap(staged.pieces, generation - 1)
         for listener in tuple(self._listeners):
             _tell(listener, changes)
+        if has_removals:
+            removals = [change for change in changes if change.operation == "del"]
+            for listener in tuple(self._removal_listeners):
+                _tell(listener, removals)
         if self._watchers:
             for change in changes:
                 for watcher in tuple(self._watchers.get(change.ref, ())):

@@ -80,7 +80,7 @@ class BlobFiles:
 
     def follow(self) -> Callable[[], None]:
         """Note removals of blobs from now on; gives the way to stop that."""
-        return self._store.listen(self._note)
+        return self._store.listen_to_removals(self._note)
 
     async def run(self) -> None:
         """Delete the files of blobs that are gone, until cancelled: those left from before, then others as they go."""
@@ -94,7 +94,7 @@ class BlobFiles:
 
     def _note(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            if change.operation == "del" and isinstance(change.entity, Blob):
+            if isinstance(change.entity, Blob):
                 self._gone.put_nowait(change.entity.uuid)
 
     async def _sweep(self) -> None:

@@ -42,9 +42,9 @@ async def after_deletions(
 
     def look(changes: Sequence[Change]) -> None:
         nonlocal deleted
-        deleted = deleted or any(change.operation == "del" and change.cls in classes for change in changes)
+        deleted = deleted or any(change.cls in classes for change in changes)
 
-    stop = services.store.listen(look)
+    stop = services.store.listen_to_removals(look)
     try:
         while True:
             if deleted:

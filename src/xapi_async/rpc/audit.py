@@ -63,8 +63,8 @@ _Argument = tuple[str, str, str, str]
 """An argument as it is shown: its parameter, and the name, uuid and reference of an object, or its text."""
 
 
-_Shown = tuple[int, str, type[ApiClass] | None]
-"""A parameter that is shown: its place, its name, and the class it refers to."""
+_Shown = tuple[int, str, Mapping[str, ApiClass] | None]
+"""A parameter that is shown: its place, its name, and the objects of the class it refers to."""
 
 
 class _Noted(NamedTuple):
@@ -102,23 +102,25 @@ class AuditLog:
         self._writing = asyncio.Lock()
         # An object that a call destroyed is gone when the call is noted; its name is still wanted.
         self._gone: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
-        store.listen(self._remember_gone)
+        store.listen_to_removals(self._remember_gone)
 
     def __call__(self, caller: Caller, entry: Audited, args: Sequence[Any], error: ApiError | None) -> None:
         """Note a call and how it ended. args: its parameters, the session left out."""
         name = entry.name
         if name not in self._shown:
-            self._shown[name] = tuple(_shown_params(entry.message)) if _is_noted(name) else None
+            self._shown[name] = tuple(self._shown_params(entry.message)) if _is_noted(name) else None
         shown = self._shown[name]
         if shown is not None:
-            self._note(caller, "API", name, [self._argument(one, args) for one in shown], error)
+            arguments = [self._argument(one, args) for one in shown]
+            self._keep(_Noted(self._stamp(), caller, "API", name, arguments, None if error is None else error.code))
 
     def note_http(
         self, caller: Caller, action: str, arguments: Mapping[str, str], error: ApiError | None = None
     ) -> None:
         """Note the use of an HTTP handler. arguments: those that may be shown."""
         shown = tuple((name, "", "", value) for name, value in arguments.items())
-        self._note(caller, "HTTP", f"http/{action}", shown, error)
+        code = None if error is None else error.code
+        self._keep(_Noted(self._stamp(), caller, "HTTP", f"http/{action}", shown, code))
 
     def handlers(self) -> Handlers:
         """The message by which other hosts add to it."""
@@ -166,16 +168,6 @@ class AuditLog:
 
     # What is noted
 
-    def _note(
-        self,
-        caller: Caller,
-        kind: str,
-        call: str,
-        arguments: Sequence[_Argument],
-        error: ApiError | None,
-    ) -> None:
-        self._keep(_Noted(self._stamp(), caller, kind, call, arguments, None if error is None else error.code))
-
     def _keep(self, noted: _Noted | _Told) -> None:
         if self._path is None:
             self._memory.append(noted)
@@ -188,16 +180,25 @@ class AuditLog:
 
     def _argument(self, shown: _Shown, args: Sequence[Any]) -> _Argument:
         """What is shown of an argument: for an object its name, uuid and reference."""
-        place, name, cls = shown
+        place, name, objects = shown
         value = args[place] if place < len(args) else ""
         if type(value) is not str:
             return name, "", "", ""
-        if cls is None:
+        if objects is None:
             return name, "", "", value
-        found = self._store.find(cls, value)
+        found = objects.get(value)
         if found is None:
             return (name, *self._gone.get(value, ("", "", value)))
-        return (name, *_naming(found, value))
+        return name, getattr(found, "name_label", ""), getattr(found, "uuid", ""), value
+
+    def _shown_params(self, message: Message) -> Iterator[_Shown]:
+        """The parameters that lines show: references, with the objects they may be to, and names."""
+        for place, param in enumerate(message.params):
+            if isinstance(param.type, Ref):
+                cls = BY_NAME.get(param.type.cls)
+                yield place, param.name, None if cls is None else self._store.table(cls)
+            elif param.name in _NAMING and param.type == STRING:
+                yield place, param.name, None
 
     def _line(self, noted: _Noted | _Told) -> str:
         """A note as a line of the log."""
@@ -214,32 +215,19 @@ class AuditLog:
 
     def _remember_gone(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            if change.operation == "del":
-                self._gone[change.ref] = _naming(change.entity, change.ref)
-                if len(self._gone) > _GONE_KEPT:
-                    self._gone.popitem(last=False)
+            gone = change.entity
+            self._gone[change.ref] = getattr(gone, "name_label", ""), getattr(gone, "uuid", ""), change.ref
+            if len(self._gone) > _GONE_KEPT:
+                self._gone.popitem(last=False)
 
 
 def _is_noted(name: str) -> bool:
     return ".get" not in name and name not in _EXCLUDED
 
 
-def _shown_params(message: Message) -> Iterator[_Shown]:
-    """The parameters that lines show: references, with their class, and names."""
-    for place, param in enumerate(message.params):
-        if isinstance(param.type, Ref):
-            yield place, param.name, BY_NAME.get(param.type.cls)
-        elif param.name in _NAMING and param.type == STRING:
-            yield place, param.name, None
-
-
 def track_id(session: str) -> str:
     """How logs name a session: its reference is a credential, so only a digest of it."""
     return f"trackid={hashlib.md5(session.encode(), usedforsecurity=False).hexdigest()}"
-
-
-def _naming(entity: Any, ref: str) -> tuple[str, str, str]:
-    return getattr(entity, "name_label", ""), getattr(entity, "uuid", ""), ref
 
 
 def _words(words: Iterable[str]) -> str:
