@@ -67,9 +67,9 @@ class SqliteJournal:
         return encoded(entries)
 
     async def append(self, pieces: Sequence[bytes]) -> None:
-        rows = [(row,) for row in _rows(pieces)]
-        await self._writer.write_undisturbed(("INSERT INTO journal (pieces) VALUES (?)", rows))
-        self._count(len(pieces), sum(len(row) for (row,) in rows))
+        rows = _rows(pieces)
+        await self._writer.write_undisturbed(("INSERT INTO journal (pieces) VALUES (?)", [(row,) for row in rows]))
+        self._count(len(pieces), sum(map(len, rows)))
 
     async def reserve(self, generation: int) -> None:
         await self._writer.write_undisturbed(("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", [(generation,)]))
@@ -130,14 +130,21 @@ def _fold(connection: sqlite3.Connection) -> _Chunk | None:
     return _Chunk(last, pieces, size, objects.written(), objects.deleted())
 
 
-def _rows(pieces: Sequence[bytes]) -> Iterator[bytes]:
+def _rows(pieces: Sequence[bytes]) -> Sequence[bytes]:
     """The pieces as rows: JSON lists of a bounded size."""
+    return [b"[" + b",".join(gathered) + b"]" for gathered in _bounded(pieces)]
+
+
+def _bounded(pieces: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    if sum(map(len, pieces)) <= ROW_BYTES:  # as nearly always
+        yield pieces
+        return
     gathered: list[bytes] = []
     size = 0
     for piece in pieces:
         if gathered and size + len(piece) > ROW_BYTES:
-            yield b"[" + b",".join(gathered) + b"]"
+            yield gathered
             gathered, size = [], 0
         gathered.append(piece)
         size += len(piece)
-    yield b"[" + b",".join(gathered) + b"]"
+    yield gathered

@@ -20,15 +20,18 @@ _log = logging.getLogger(__name__)
 
 
 class Staged:
-    """A change between its end and its landing. pieces: what the journal keeps of it, if anything."""
+    """A change between its end and its landing.
 
-    __slots__ = ("_done", "_told", "first_generation", "pieces", "steps")
+    pieces: what the journal keeps of it, if anything. waiter: the future of whoever awaits it, if anybody does.
+    """
+
+    __slots__ = ("_told", "first_generation", "pieces", "steps", "waiter")
 
     def __init__(self, steps: Sequence[Step], first_generation: int, pieces: Sequence[bytes] | None) -> None:
         self.steps = steps
         self.first_generation = first_generation
         self.pieces = pieces
-        self._done: asyncio.Future[None] | None = None
+        self.waiter: asyncio.Future[None] | None = None
         self._told: Callable[[Exception | None], None] | None = None
 
     @property
@@ -39,14 +42,9 @@ class Staged:
     @property
     def done(self) -> asyncio.Future[None]:
         """Done when it has landed, with an exception where it was refused."""
-        if self._done is None:
-            self._done = asyncio.get_running_loop().create_future()
-        return self._done
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether somebody's work goes on once it has landed."""
-        return self._done is not None and not self._done.done()
+        if self.waiter is None:
+            self.waiter = asyncio.get_running_loop().create_future()
+        return self.waiter
 
     def then(self, told: Callable[[Exception | None], None]) -> None:
         """Have a function called in the step in which it lands, or is refused for the reason given.
@@ -62,11 +60,12 @@ class Staged:
                 self._told(error)
             except Exception:
                 _log.exception("who was told of a change failed; the change itself has ended")
-        if self._done is not None and not self._done.done():  # else whoever waited was cancelled
+        waiter = self.waiter
+        if waiter is not None and not waiter.done():  # else whoever waited was cancelled
             if error is None:
-                self._done.set_result(None)
+                waiter.set_result(None)
             else:
-                self._done.set_exception(error)
+                waiter.set_exception(error)
 
 
 class Staging:

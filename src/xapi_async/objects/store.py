@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter
 from time import perf_counter
 from typing import Any, TypeVar, cast
@@ -310,7 +311,7 @@ class Store:
                 await self._reserve()
             if kept:
                 start = perf_counter()
-                await self._journal.append([piece for pieces in kept for piece in pieces])
+                await self._journal.append(list(chain.from_iterable(kept)))
                 self.written.note(len(kept), perf_counter() - start)
         except Exception as error:  # whatever the journal met, nothing of it may become visible
             self.written.failure = str(error)
@@ -326,7 +327,7 @@ class Store:
             at_once = batch[start : start + LANDED_AT_ONCE]
             self._land(at_once, was_staged=True)
             for staged in at_once:
-                if staged.is_awaited:
+                if staged.waiter is not None and not staged.waiter.done():
                     await self._turns.take()
                 staged.end()
 

@@ -194,8 +194,11 @@ class Connection(RequestHandler):
         head, server = known.head, self._lane
         assert server is not None  # as for :meth:`_serve`
         answer = server.endpoint.answer(known.asked)
+        if isinstance(answer, Held):
+            self._begin_waiting(answer, head, b"")
+            return
         if not isinstance(answer, Reply):
-            self._wait_for(answer, head, b"")
+            self._begin(answer, head, b"")
             return
         pieces = reply_pieces(answer, is_http_10=head.is_http_10, keep_alive=head.keep_alive)
         if not head.keep_alive:

@@ -133,7 +133,7 @@ class RpcEndpoint:
         forward: Forward | None = None,
     ) -> None:
         self._dispatcher = dispatcher
-        self._gate = gate
+        self.gate = gate
         self._forward = forward
         self.settings = settings
         kept = Kept(settings.kept_record_bytes)
@@ -173,7 +173,7 @@ class RpcEndpoint:
             outcome = Failure(internal_error(call.method, bug))
         if isinstance(outcome, tuple):
             reply = Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
-            return reply if self._gate is None or self._gate.is_open else _after_gate(self._gate, call, reply)
+            return reply if self.gate is None or self.gate.is_open else _after_gate(self.gate, call, reply)
         if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
             return _HeldWrite(self, outcome, decoded, content_type)
         if self.pending >= self.settings.pending_calls:
@@ -225,7 +225,7 @@ class RpcEndpoint:
 
     def is_settled(self, then: Callable[[], None]) -> bool:
         """Whether whatever has changed shows everywhere; where not, a function is called as soon as it does."""
-        return self._gate is None or self._gate(None, then)
+        return self.gate is None or self.gate(None, then)
 
     async def settled(self) -> None:
         """Wait until whatever has changed shows everywhere."""
@@ -240,7 +240,7 @@ class RpcEndpoint:
                 result = await outcome
             except Exception as bug:
                 result = Failure(internal_error(decoded.method, bug))
-            if self._gate is not None:
+            if self.gate is not None:
                 await self.settled()
             return Reply(content_type, _encoded(decoded.encode, decoded.method, result))
         finally:
@@ -296,7 +296,7 @@ class _HeldWrite(Held):
         endpoint = self._endpoint
         endpoint.pending -= 1
         reply = endpoint.written(self._decoded, self._content_type, outcome)
-        if endpoint.is_settled(lambda: self.come_late(reply)):
+        if endpoint.gate is None or endpoint.is_settled(partial(self.come_late, reply)):
             self.come_late(reply)
 
 
