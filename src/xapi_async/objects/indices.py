@@ -10,9 +10,6 @@ from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import Entity
 
-INDEXED = frozenset({"uuid", "name_label"})
-"""The fields that objects are found by."""
-
 _UUID, _REF = attrgetter("uuid"), attrgetter("ref")
 
 
@@ -67,12 +64,26 @@ class Indices:
         if self._by_uuid.get(found.uuid) == ref:
             del self._by_uuid[found.uuid]
         if cls in self._by_name:
-            names = self._by_name[cls]
-            same = names.get(found.name_label)
-            if isinstance(same, dict):
-                same.pop(ref, None)
-            if same == ref or not same:
-                names.pop(found.name_label, None)
+            self._remove_name(cls, found.name_label, ref)
+
+    def change(self, cls: type[ApiClass], entity: Entity, values: Mapping[str, Any]) -> None:
+        """Enter an object as it will be once these values are written to it."""
+        found, ref = cast(Any, entity), entity.ref
+        if "name_label" in values:
+            self._remove_name(cls, found.name_label, ref)
+            self._add_name(cls, values["name_label"], ref)
+        if "uuid" in values:
+            if self._by_uuid.get(found.uuid) == ref:
+                del self._by_uuid[found.uuid]
+            self._by_uuid[values["uuid"]] = ref
+
+    def _remove_name(self, cls: type[ApiClass], name: str, ref: str) -> None:
+        names = self._by_name[cls]
+        same = names.get(name)
+        if isinstance(same, dict):
+            same.pop(ref, None)
+        if same == ref or not same:
+            names.pop(name, None)
 
     def _add_name(self, cls: type[ApiClass], name: str, ref: str) -> None:
         names = self._by_name[cls]

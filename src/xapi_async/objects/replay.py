@@ -40,17 +40,20 @@ def replay(rows: Iterable[bytes], target: Target) -> Replayed:
     Applying again what was applied already changes nothing. Raises DatabaseError for rows that cannot be read.
     """
     pieces = newest = 0
+    modify = target.modify
     for row in rows:
-        for piece in parsed(row):
-            pieces += 1
+        of_row = parsed(row)
+        pieces += len(of_row)
+        for piece in of_row:
             for operation, generation, cls, ref, fields in piece:
-                newest = max(newest, generation)
-                if operation == "add":
+                if generation > newest:
+                    newest = generation
+                if operation == "mod":  # as nearly all are
+                    modify(ref, generation, fields)
+                elif operation == "add":
                     target.add(cls, ref, generation, fields)
-                elif operation == "del":
-                    target.delete(ref)
                 else:
-                    target.modify(ref, generation, fields)
+                    target.delete(ref)
     return Replayed(pieces, newest)
 
 

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from xapi_async.objects.errors import DatabaseError, explained
-from xapi_async.objects.journal import JournalEntry, encoded
+from xapi_async.objects.journal import encoded
 from xapi_async.objects.replay import replay
 from xapi_async.objects.schema import open_read_only
 from xapi_async.objects.settings import StoreSettings
@@ -54,6 +54,8 @@ class _Chunk:
 class SqliteJournal:
     """A :class:`~xapi_async.objects.journal.Journal` in the database. Use :meth:`run` in a task beside it."""
 
+    encode = staticmethod(encoded)
+
     def __init__(self, writer: Writer, settings: StoreSettings, pieces: int = 0, size: int = 0) -> None:
         """pieces, size: how many pieces and bytes are in the journal already."""
         self._writer = writer
@@ -62,9 +64,6 @@ class SqliteJournal:
         self._size = size
         self._due = asyncio.Event()
         self._count(0, 0)
-
-    def encode(self, entries: Sequence[JournalEntry]) -> Sequence[bytes]:
-        return encoded(entries)
 
     async def append(self, pieces: Sequence[bytes]) -> None:
         rows = _rows(pieces)

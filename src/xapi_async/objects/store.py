@@ -24,7 +24,7 @@ from xapi_async.objects.entity import Entity, Values
 from xapi_async.objects.finishing import finish
 from xapi_async.objects.histogram import JournalStats
 from xapi_async.objects.history import Change, Removal, Removals
-from xapi_async.objects.indices import INDEXED, Indices
+from xapi_async.objects.indices import Indices
 from xapi_async.objects.journal import Journal, JournalEntry, encoded
 from xapi_async.objects.journal import MemoryJournal as MemoryJournal
 from xapi_async.objects.lasting import journal_entry
@@ -411,15 +411,11 @@ class Store:
             self._indices.remove(cls, entity)
             self.removals.add(cls, Removal(ref, entity.born, generation))
             return Change("del", cls, ref, generation, entity)
-        is_indexed = not INDEXED.isdisjoint(values)
-        if is_indexed:
-            self._indices.remove(cls, entity)
+        self._indices.change(cls, entity, values)
         for name, value in values.items():
             setattr(entity, name, value)
         if step.links:
             membership.apply(entity, step.links)
-        if is_indexed:
-            self._indices.add(cls, entity)
         entity.modified = generation
         entity.memo = None
         table[ref] = entity  # now the last

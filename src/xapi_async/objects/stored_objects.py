@@ -56,11 +56,13 @@ class Folding(Target):
         self._changed[ref] = StoredObject(cls, generation, generation, fields)
 
     def modify(self, ref: str, generation: int, fields: Values) -> None:
-        found = self._changed[ref] if ref in self._changed else self._stored(ref)
-        if found is not None:
-            found.fields.update(fields)
-            found.modified = generation
+        found = self._changed.get(ref)
+        if found is None:
+            if ref in self._changed or (found := self._stored(ref)) is None:
+                return  # deleted here, or before
             self._changed[ref] = found
+        found.fields.update(fields)
+        found.modified = generation
 
     def delete(self, ref: str) -> None:
         self._changed[ref] = None
