@@ -124,6 +124,37 @@ async def test_a_failing_journal_refuses_and_the_store_goes_on_afterwards(store:
     assert len(store.get(VM, ref).VBDs) == 1
 
 
+async def test_removals_are_told_to_whoever_asks_for_those_only(store: Store) -> None:
+    told: list[list[tuple[str, str]]] = []
+    stop = store.listen_to_removals(lambda changes: told.append([(change.operation, change.ref) for change in changes]))
+    kept, gone = await make_vm(store), await make_vm(store)
+    async with store.transaction() as tx:
+        tx.set(tx.get(VM, kept), name_label="new")
+        tx.delete(tx.get(VM, gone))
+    assert told == [[("del", gone)]]
+    stop()
+    async with store.transaction() as tx:
+        tx.delete(tx.get(VM, kept))
+    assert len(told) == 1
+
+
+async def test_objects_are_found_by_what_they_are_called_now(store: Store) -> None:
+    first, second = await make_vm(store, name_label="a", uuid="1"), await make_vm(store, name_label="a", uuid="2")
+    store.put(VM, first, "name_label", "b")
+    assert store.by_name(VM, "a") == (first, second)  # it has not landed
+    await store.flush()
+    assert (store.by_name(VM, "a"), store.by_name(VM, "b")) == ((second,), (first,))
+    store.put(VM, first, "name_label", "a")
+    store.put(VM, second, "uuid", "3")
+    await store.flush()
+    assert store.by_name(VM, "a") == (second, first)
+    assert store.by_name(VM, "b") == ()
+    assert (store.by_uuid(VM, "1").ref, store.by_uuid(VM, "3").ref) == (first, second)
+    with pytest.raises(ApiError, match="UUID_INVALID"):
+        store.by_uuid(VM, "2")
+    assert check_integrity(store) == []
+
+
 async def test_what_needs_no_journal_lands_though_the_journal_fails(store: Store, journal: SlowJournal) -> None:
     ref, other = await make_vm(store), await make_vm(store)
     journal.open.clear()
