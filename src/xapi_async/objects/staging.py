@@ -130,13 +130,13 @@ class Staging:
         """Forget a step that has landed; its object, too, when nothing more of it is on its way."""
         ref = step.ref
         of_class = self._steps[step.cls]
-        landed = self._landed.get(ref, 0) + 1
-        if landed < len(of_class[ref]):
-            self._landed[ref] = landed
-            return
+        on_the_way = len(of_class[ref])
+        if on_the_way > 1:
+            landed = self._landed.pop(ref, 0) + 1
+            if landed < on_the_way:
+                self._landed[ref] = landed
+                return
         del of_class[ref]
-        if landed > 1:
-            del self._landed[ref]
         if self._looked_at:
             self._looked_at.pop(ref, None)
         if ref in self._uuids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from xapi_async.datamodel.errors import ApiError
@@ -28,7 +29,7 @@ def stopped() -> ApiError:
     return ApiError("INTERNAL_ERROR", "the server stopped before the operation had ended")
 
 
-def assert_allowed(entry: Entry, caller: Caller, args: list[Any]) -> None:
+def assert_allowed(entry: Entry, caller: Caller, args: Sequence[Any]) -> None:
     """Raise RBAC_PERMISSION_DENIED where the caller's roles do not allow a call with these parameters."""
     if not entry.message.takes_session or caller.is_superuser:
         return

@@ -53,8 +53,12 @@ class Entry:
     @property
     def takes_one_text(self) -> bool:
         """Whether its one parameter is a text, which no conversion changes."""
-        params = self.message.params
-        return len(params) == 1 and (params[0].type == STRING or isinstance(params[0].type, Ref))
+        return len(self.message.params) == 1 and self.takes_texts
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether all of its parameters are texts, which no conversion changes."""
+        return all(param.type == STRING or isinstance(param.type, Ref) for param in self.message.params)
 
     def permission_for(self, key: str) -> str:
         """The permission it takes to add or remove a key; a declared key that ends in ``*`` is a prefix."""
