@@ -329,7 +329,8 @@ def test_an_older_version_is_upgraded_step_by_step_or_not_at_all(tmp_path: Path)
 async def test_a_full_disk_refuses_changes_until_there_is_room(path: Path) -> None:
     async with opened(path) as db:
         ref = await fill(db.store)
-        await db._writer.fetch("PRAGMA max_page_count = 1")  # SQLite then takes the disk for full
+        connection = db._writer.connection
+        await connection.execute("PRAGMA max_page_count = 1")  # SQLite then takes the disk for full
 
         async def write(text: str) -> None:
             async with db.store.transaction() as tx:
@@ -342,7 +343,7 @@ async def test_a_full_disk_refuses_changes_until_there_is_room(path: Path) -> No
         with pytest.raises(DatabaseError, match="the disk is full"):
             await db.documents.put("a", "x" * 100_000)
         assert db.store.get(VM, ref).name_description == "ü\n"
-        await db._writer.fetch("PRAGMA max_page_count = 1000000")
+        await connection.execute("PRAGMA max_page_count = 1000000")
         await write("room")
         await db.documents.put("a", "room")
     async with opened(path) as db:

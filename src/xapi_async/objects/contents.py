@@ -93,7 +93,7 @@ async def _write(path: Path, contents: Contents) -> None:
         for log, rows in contents.logs.items():
             for key, value in rows:
                 await Log(writer, log).append(key, value)
-        await connection.run(lambda opened: opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         await connection.close()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xapi_async.objects.connection import Connection
+import aiosqlite
+
 from xapi_async.objects.errors import DatabaseError, explained
 from xapi_async.objects.finishing import finish
 from xapi_async.objects.settings import Durability
@@ -24,18 +24,14 @@ _LARGEST_WAL = 64 << 20
 """Bytes of SQLite's own log that are left on the disk after it grew larger."""
 
 
-async def connect(path: Path, durability: Durability) -> Connection:
+async def connect(path: Path, durability: Durability) -> aiosqlite.Connection:
     """A connection to write with, in WAL mode. Raises DatabaseError."""
-
-    def set_up(connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL}")
-        connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
-
     try:
-        connection = await Connection.open(path)
+        connection = await aiosqlite.connect(path, isolation_level=None)
         try:
-            await connection.run(set_up)
+            await connection.execute("PRAGMA journal_mode = WAL")
+            await connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL}")
+            await connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
         except BaseException:
             await connection.close()
             raise
@@ -47,7 +43,7 @@ async def connect(path: Path, durability: Durability) -> Connection:
 class Writer:
     """Writes one thing after the other, each whole or not at all, and durable when the call returns."""
 
-    def __init__(self, connection: Connection, path: Path) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self.path = path
         self.connection = connection
         self._turn = asyncio.Lock()
@@ -55,14 +51,13 @@ class Writer:
 
     async def write(self, *statements: Statement) -> None:
         """Run statements in one transaction. Raises DatabaseError, and then nothing was written."""
-        await finish(self.write_undisturbed(*statements))
+        async with self._turn:
+            await finish(self._run(statements))
 
     async def write_undisturbed(self, *statements: Statement) -> None:
         """As :meth:`write`, from a task that nobody cancels meanwhile, which is cheaper."""
-        try:
-            await self.connection.run(partial(_write, statements))
-        except (sqlite3.Error, OSError) as error:
-            raise explained(error, self.path) from error
+        async with self._turn:
+            await self._run(statements)
 
     async def write_together(self, sql: str, row: Row) -> None:
         """Run a statement together with all others that wait for their turn now. Raises as :meth:`write` does."""
@@ -76,7 +71,7 @@ class Writer:
     async def fetch(self, sql: str, row: Row = ()) -> Iterable[Row]:
         """The rows of a query. Raises DatabaseError."""
         try:
-            return await self.connection.run(lambda connection: connection.execute(sql, row).fetchall())
+            return await self.connection.execute_fetchall(sql, row)
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
 
@@ -84,7 +79,7 @@ class Writer:
         gathered, self._gathered = self._gathered, []
         failure = ""
         try:
-            await self.write(*((sql, (row,)) for sql, row, _ in gathered))
+            await finish(self._run([(sql, (row,)) for sql, row, _ in gathered]))
         except DatabaseError as error:
             failure = str(error)
         for _, _, done in gathered:
@@ -95,17 +90,16 @@ class Writer:
             else:
                 done.set_result(None)
 
-
-def _write(statements: Sequence[Statement], connection: sqlite3.Connection) -> None:
-    if len(statements) == 1 and len(statements[0][1]) == 1:
-        connection.execute(statements[0][0], statements[0][1][0])  # a transaction by itself
-        return
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        for sql, rows in statements:
-            connection.executemany(sql, rows)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+    async def _run(self, statements: Sequence[Statement]) -> None:
+        try:
+            if len(statements) == 1 and len(statements[0][1]) == 1:
+                await self.connection.execute(statements[0][0], statements[0][1][0])  # a transaction by itself
+                return
+            await self.connection.execute("BEGIN IMMEDIATE")
+            for sql, rows in statements:
+                await self.connection.executemany(sql, rows)
+            await self.connection.commit()
+        except (sqlite3.Error, OSError) as error:
+            if self.connection.in_transaction:
+                await self.connection.rollback()
+            raise explained(error, self.path) from error
