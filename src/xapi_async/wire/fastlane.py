@@ -343,6 +343,8 @@ class Connection(RequestHandler):
         keep_alive = head.keep_alive and not self._ends and not self._close
         pieces = server.last_pieces.of if is_shared else reply_pieces
         self._write_late(pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive), keep_alive)
+        if is_shared and keep_alive and self._answering is None and not self._is_held:
+            server.crowd.told(self)  # nothing was asked meanwhile, so it can wait for what is asked next
 
     async def _answer_later(self, pending: Pending, head: CallHead) -> None:
         try:
@@ -377,6 +379,15 @@ class Connection(RequestHandler):
         self._flush(written)
         self._buffer.clear()
         self.force_close()
+
+    def rest(self) -> None:
+        """Read nothing from the client for the moment."""
+        self._hold()
+
+    def go_on(self) -> None:
+        """End a rest."""
+        if self._answering is None and self._turn is None:
+            self._go_on()
 
     def _hold(self) -> None:
         if not self._is_held:
