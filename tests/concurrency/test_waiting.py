@@ -212,7 +212,8 @@ def test_those_who_are_told_in_a_crowd_come_back_and_are_told_again(server: Inne
             clients = [asyncio.create_task(follow(n, told_once, goes=n % 4 == 0)) for n in range(CLIENTS)]
             await asyncio.to_thread(until, lambda: events.waiting == CLIENTS)
             await asyncio.to_thread(api.pool.set_name_description, pool, "first")
-            await asyncio.to_thread(until, lambda: events.waiting == CLIENTS * 3 // 4)
+            # Not before all were told: on the way down there are as many who wait as well.
+            await asyncio.to_thread(until, lambda: len(told_once) == CLIENTS and events.waiting == CLIENTS * 3 // 4)
             assert sorted(told_once) == list(range(CLIENTS))
             await asyncio.to_thread(api.pool.set_name_description, pool, "second")
             return await asyncio.gather(*clients)
