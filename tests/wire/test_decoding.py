@@ -12,7 +12,7 @@ from tests.wire.conftest import string, xml_call
 from xapi_async.rpc.call import DateTime
 from xapi_async.wire import jsonrpc
 from xapi_async.wire.call_format import BadRequestError
-from xapi_async.wire.xmlrpc.decode import XmlCall, decode_any
+from xapi_async.wire.xmlrpc.decode import XmlCall, decode_any, decode_call
 from xapi_async.wire.xmlrpc.plain import decode_plain
 
 DEPTH = 20
@@ -118,6 +118,10 @@ def test_depth_is_limited() -> None:
     assert params(nested(DEPTH))
     with pytest.raises(BadRequestError):
         params(nested(DEPTH + 2))
+    flat = xml_call("m", f"<value><array><data>{string('a')}</data></array></value>")
+    assert decode_call(flat, 2).params == [["a"]]
+    with pytest.raises(BadRequestError):
+        decode_call(flat, 1)
     text = "[" * 100 + "]" * 100
     call = f'{{"method": "m", "params": [{text}], "id": 1}}'.encode()
     assert jsonrpc.decode_call(call, 100)
