@@ -47,7 +47,7 @@ PARTS: Mapping[str, Part] = {
     "sessions": Part(sessions.measure, [(1.5, 3, 1000)], [(0.2, 1, 20)]),
     "writes": Part(writes.measure, [((1, 64, 1024), 1.5, 3)], [((1, 64), 0.2, 1)]),
     "lists": Part(lists.measure, [(1_000, 3.0, 30, True), (10_000, 3.0, 10, False)], [(50, 0.2, 2, False)]),
-    "waiting": Part(waiting.measure, [(10_000, 3.0, 5)], [(100, 0.2, 2)]),
+    "waiting": Part(waiting.measure, [(10_000, 10.0, 5)], [(100, 0.2, 2)]),
     "dashboards": Part(dashboards.measure, [(64, 500, 20.0, 5.0)], [(4, 20, 20.0, 0.5)]),
     "operations": Part(operations.measure, [(1_000, 64, 200)], [(20, 4, 5)]),
     "pools": Part(pools.measure, [(name, 400, 50) for name in pools.PRESETS], [("performance-1", 20, 5)]),

@@ -96,11 +96,14 @@ def measure(clients: int, seconds: float, rounds: int) -> Iterator[Row]:
     """Rows for so many clients. seconds: that they wait while nothing happens. rounds: changes."""
     with Generator() as generator:
         with xapi_async("--set", f"wire.connections={clients + 1000}") as server:
+            server.wait_until_quiet()
+            alone = _idle(server, seconds)
             idle, ours, size = _events(generator, server, clients, seconds, rounds)
         with peer("sized", LIMIT, str(size)) as limit:
             sent = _canned(generator, limit, clients, rounds)
     name = f"{clients:,} waiting in event.from"
-    yield Row(f"{name}, nothing happens", idle * 100, "% core", goal=at_most(idle * 100, 1, "%"))
+    yield Row(f"{name}, nothing happens", idle * 100, "% core", goal=at_most(idle * 100, 1, "%"),
+              note=f"over {seconds:g} s once all of them wait; {alone * 100:.2f} % before they came")  # fmt: skip
     errors = sum(told.errors for told in ours)
     last, other = (_median([told.arrived[-1] for told in one if told.arrived]) * 1000 for one in (ours, sent))
     yield Row(f"{name}, the last one told", last, "ms", last / max(1e-9, other), LIMIT, at_most(last, 100, "ms"),
@@ -127,9 +130,7 @@ def _events(
         generator.hear()
         server.wait_until_quiet()
         if number == 0:
-            before, start = server.cpu_seconds(), time.perf_counter()
-            time.sleep(seconds)
-            idle = (server.cpu_seconds() - before) / (time.perf_counter() - start)
+            idle = _idle(server, seconds)
         text = f"change number {number}."
         generator.tell(("change", xml("VM.set_name_description", session, vm, text), text.encode()))
         told.append(generator.hear())
@@ -137,6 +138,13 @@ def _events(
     generator.tell()
     generator.result()
     return idle, told, size
+
+
+def _idle(server: Running, seconds: float) -> float:
+    """The share of a core that a server uses which has nothing to do."""
+    before, start = server.cpu_seconds(), time.perf_counter()
+    time.sleep(seconds)
+    return (server.cpu_seconds() - before) / (time.perf_counter() - start)
 
 
 def _canned(generator: Generator, server: Running, clients: int, rounds: int) -> list[Told]:

@@ -181,3 +181,56 @@ def test_a_session_that_ends_answers_all_who_wait(server: InnerServer) -> None:
 
         assert asyncio.run(scene()) == [["SESSION_INVALID", ends]] * CLIENTS
         assert events.waiting == 0
+
+
+def test_those_who_are_told_in_a_crowd_come_back_and_are_told_again(server: InnerServer) -> None:
+    events = server.core.events
+    with server.session() as session:
+        api = session.xenapi
+        (pool,) = api.pool.get_all()
+        token = api.event_from(["pool"], "", 0.0)["token"]
+
+        async def follow(number: int, told_once: list[int], goes: bool) -> list[str]:
+            """What one client is told that asks again as soon as it is told, on the same connection."""
+            address = urlsplit(server.url)
+            reader, stream = await asyncio.open_connection(address.hostname, address.port)
+            seen: list[str] = []
+            since = token
+            while len(seen) < 2:
+                stream.write(request(session.handle, since))
+                batch = (await kept_answer(reader))["Value"]
+                since = batch["token"]
+                seen += [event["snapshot"]["name_description"] for event in batch["events"]]
+                told_once.append(number)
+                if goes:
+                    break
+            stream.close()
+            return seen
+
+        async def scene() -> list[list[str]]:
+            told_once: list[int] = []
+            clients = [asyncio.create_task(follow(n, told_once, goes=n % 4 == 0)) for n in range(CLIENTS)]
+            await asyncio.to_thread(until, lambda: events.waiting == CLIENTS)
+            await asyncio.to_thread(api.pool.set_name_description, pool, "first")
+            # Not before all were told: on the way down there are as many who wait as well.
+            await asyncio.to_thread(until, lambda: len(told_once) == CLIENTS and events.waiting == CLIENTS * 3 // 4)
+            assert sorted(told_once) == list(range(CLIENTS))
+            await asyncio.to_thread(api.pool.set_name_description, pool, "second")
+            return await asyncio.gather(*clients)
+
+        seen = asyncio.run(scene())
+        assert seen == [["first"] if n % 4 == 0 else ["first", "second"] for n in range(CLIENTS)]
+        assert events.waiting == 0
+
+
+def request(session: str, token: str) -> bytes:
+    body = xmlrpc.client.dumps((session, ["pool"], token, 60.0), "event.from").encode()
+    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+async def kept_answer(reader: asyncio.StreamReader) -> Any:
+    """The value in an answer on a connection that goes on."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+    (value,), _ = xmlrpc.client.loads(await reader.readexactly(length))
+    return value

@@ -27,6 +27,7 @@ from yarl import URL
 
 from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
+from xapi_async.wire.crowd import Crowd
 from xapi_async.wire.fastlane import Connection
 from xapi_async.wire.heads import Heads, call_headers
 from xapi_async.wire.held import Held
@@ -116,6 +117,7 @@ class HttpServer(web.Server):
         self.repeated = front.repeated
         self.origin_of = lru_cache(_ORIGINS)(Origin)
         self.last_pieces = LastPieces()
+        self.crowd = Crowd()
         self.is_local = is_local
 
     @property

@@ -341,11 +341,14 @@ class Connection(RequestHandler):
         head, server = self._asked, self._lane
         assert head is not None  # set before anything could be told
         assert server is not None  # aiohttp gets no connection that still waits
+        only_waited = self.cancel_when_lost is not None
         self._answering = self.cancel_when_lost = None
         keep_alive = head.keep_alive and not self._ends and not self._close
         # Many are told the same: those who waited for one event, or whose changes have landed together.
         pieces = server.last_pieces.of(reply, is_http_10=head.is_http_10, keep_alive=keep_alive)
         self._write_late(pieces, keep_alive)
+        if only_waited and keep_alive and self._answering is None and not self._is_held:
+            server.crowd.told(self)  # nothing was asked meanwhile, so it can wait for what is asked next
 
     async def _answer_later(self, pending: Pending, head: CallHead) -> None:
         try:
@@ -380,6 +383,15 @@ class Connection(RequestHandler):
         self._flush(written)
         self._buffer.clear()
         self.force_close()
+
+    def rest(self) -> None:
+        """Read nothing from the client for the moment."""
+        self._hold()
+
+    def go_on(self) -> None:
+        """End a rest."""
+        if self._answering is None and self._turn is None:
+            self._go_on()
 
     def _hold(self) -> None:
         if not self._is_held:

@@ -1,8 +1,8 @@
 """Calls in XML, from bytes to Python values.
 
 The parser is expat, which is told to stop at the first declaration of an entity, so that nothing can
-be made to grow; depth is limited here and size by whoever read the body. Most calls have one of two
-or three shapes: :mod:`xapi_async.wire.xmlrpc.plain` reads those without a parser.
+be made to grow; depth is limited here and size by whoever read the body. Most calls have one of a
+few shapes: :mod:`xapi_async.wire.xmlrpc.plain` reads those without a parser.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from xapi_async.rpc.call import DateTime
 from xapi_async.wire.call_format import BadRequestError
-from xapi_async.wire.xmlrpc.plain import decode_plain
+from xapi_async.wire.xmlrpc.plain import PLAIN_DEPTH, decode_plain
 
 
 class XmlCall(NamedTuple):
@@ -29,7 +29,7 @@ class XmlCall(NamedTuple):
 
 def decode_call(body: bytes, max_depth: int) -> XmlCall:
     """Read a call. max_depth: how deep its values may be nested. Raises BadRequestError."""
-    plain = decode_plain(body)
+    plain = decode_plain(body) if max_depth >= PLAIN_DEPTH else None
     if plain is not None:
         return XmlCall(*plain, is_text_legal=True)
     return decode_any(body, max_depth)
