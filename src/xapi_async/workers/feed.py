@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from xapi_async.objects.store import Store
 from xapi_async.objects.transaction import Step
-from xapi_async.workers.changes import PackedStep, pack_slices, pack_step, packed_batch
+from xapi_async.workers.changes import PackedCommit, pack_commit, pack_slices, packed_batch
 from xapi_async.workers.link import Link
 from xapi_async.workers.replica import numbered
 from xapi_async.workers.settling import Settling
@@ -22,29 +21,40 @@ class Feed:
     def __init__(self, store: Store, settling: Settling) -> None:
         self._store = store
         self._settling = settling
-        self._batch: list[PackedStep] = []
+        self._batch: list[PackedCommit] = []
         self._links: list[Link] = []
         self._applied: dict[Link, int] = {}
         self._counting: set[Link] = set()
-        self._loop = asyncio.get_running_loop()
         store.follow(self._note)
+
+    @property
+    def newest(self) -> int:
+        """The generation up to which readers have been told of all that they have to wait for."""
+        return self._settling.newest
 
     async def begin(self, link: Link) -> None:
         """Send everything there is, and from then on every change. Raises ConnectionError when the reader is gone."""
-        self._flush()
+        self.flush()
         self._links.append(link)
         self._applied[link] = 0
         for number, objects in pack_slices(self._store):
             # What has landed before a slice was packed has to arrive before it.
-            self._flush()
+            self.flush()
             link.send("slice", number, objects)
             await link.drained()
-        self._flush()
+        self.flush()
         link.send("filled", numbered(self._store.names_in_order()), self._store.generation)
+
+    def flush(self) -> None:
+        """Send what has landed so far; links call for it before they send anything else."""
+        if self._batch:
+            batch, self._batch = packed_batch(self._batch), []
+            for link in self._links:
+                link.send("changes", batch)
 
     def count(self, link: Link) -> None:
         """From now on nothing is settled that this reader has not applied; it may then be asked."""
-        self._flush()
+        self.flush()
         if not self._counting:
             self._settling.settle(self._store.generation)  # until now there was the writer alone
         self._counting.add(link)
@@ -75,17 +85,11 @@ class Feed:
         if not self._links:
             return
         if not self._batch:
-            self._loop.call_soon(self._flush)
-        for generation, step in enumerate(steps, first):
-            self._batch.append(pack_step(step, generation))
-            if self._counting:
-                self._settling.note(step.cls, step.ref, generation)
-
-    def _flush(self) -> None:
-        if self._batch:
-            batch, self._batch = packed_batch(self._batch), []
             for link in self._links:
-                link.send("changes", batch)
+                link.wake()
+        self._batch.append(pack_commit(steps, first))
+        if self._counting:
+            self._settling.note(steps, first + len(steps) - 1)
 
     def _settle(self) -> None:
         settled = min([self._applied[link] for link in self._counting], default=self._settling.newest)
