@@ -84,8 +84,9 @@ class Answering:
     def _end_write(self, number: int, asked: Asked, outcome: Outcome) -> None:
         self._endpoint.pending -= 1
         if type(outcome) is Success:
+            if not self._written:
+                self._wake()
             self._written.append(number)
-            self._wake()
         else:
             self._reply(number, reply_to(asked, outcome))
 
@@ -100,8 +101,9 @@ class Answering:
             self._waiting.pop(number, None)
 
     def _reply(self, number: int, reply: Reply) -> None:
+        if not self._replies:
+            self._wake()
         self._replies.append((number, *reply))
-        self._wake()
 
 
 @lru_cache(maxsize=1024)

@@ -46,11 +46,11 @@ class Link(asyncio.Protocol):
         """Something has gathered that is to be sent in this turn as well."""
         if not self._is_due:
             self._is_due = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
 
     async def drained(self) -> None:
         """Wait until the other end has read most of what was sent. Raises ConnectionError when it is gone."""
-        self._flush()
+        self.flush()
         if self._room is not None:
             await asyncio.shield(self._room)
         if self._transport is None:
@@ -58,11 +58,12 @@ class Link(asyncio.Protocol):
 
     def close(self) -> None:
         """Hang up, after what was sent."""
-        self._flush()
+        self.flush()
         if self._transport is not None:
             self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send at once what is to be sent."""
         try:
             self._complete()
         finally:

@@ -30,7 +30,7 @@ from xapi_async.workers.link import Link, Receivers
 from xapi_async.workers.passing import PassingConnection
 from xapi_async.workers.reading import ReaderSessions, ReadingDispatcher
 from xapi_async.workers.replica import Names, Replica
-from xapi_async.workers.settling import Gate, Settling, shown_by
+from xapi_async.workers.settling import ALL, Gate, Settling, shown_by
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._settling = Settling()
+        self._applied, self._others = 0, ALL
         self._forwarding = Forwarding(self._settling, lambda: self.link)
         self._replica = Replica(self._settling, self._changed)
         self._hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
@@ -67,7 +68,8 @@ class Reader:
             "slice": self._replica.fill,
             "filled": self._filled,
             "changes": self._apply,
-            "settled": self._settling.settle,
+            "others": self._on_others,
+            "joined": lambda: self.link.send("knows"),
             "serve": self._go.set,
             "answers": self._forwarding.answered,
             "settings": self._put_in_force,
@@ -119,10 +121,21 @@ class Reader:
 
     def _filled(self, names: Names, generation: int) -> None:
         self._replica.filled(names)
-        self.link.send("applied", generation)
+        self._has_applied(generation)
 
     def _apply(self, batch: bytes) -> None:
-        self.link.send("applied", self._replica.apply(batch))
+        self._has_applied(self._replica.apply(batch))
+
+    def _has_applied(self, generation: int) -> None:
+        self._applied = generation
+        self.link.send("applied", generation)
+        self.link.flush()  # clients of the writer wait for this
+        self._settling.settle(min(generation, self._others))
+
+    def _on_others(self, generation: int) -> None:
+        """All other readers have the changes up to a generation."""
+        self._others = generation
+        self._settling.settle(min(generation, self._applied))
 
     def _changed(self, cls: type[ApiClass], ref: str) -> None:
         if cls is Session:

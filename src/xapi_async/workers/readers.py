@@ -214,7 +214,8 @@ class _Reader:
         self._loop = asyncio.get_running_loop()
         self._answering = Answering(writer.bound.front.endpoint, lambda: self.link.wake())
         receivers: Receivers = {
-            "applied": self._on_applied,
+            "applied": lambda generation: feed.applied(self.link, generation),
+            "knows": lambda: feed.known(self.link),
             "calls": self._answering.calls,
             "gone": self._answering.gone,
             "used": self._on_used,
@@ -242,7 +243,7 @@ class _Reader:
         self.link.send("hello", hello)
         try:
             await self._feed.begin(self.link)
-            self._feed.count(self.link)
+            await self._feed.count(self.link)
             self.link.send("serve")
         except ConnectionError:
             pass  # it is dead, which is seen elsewhere
@@ -267,11 +268,6 @@ class _Reader:
         answers = self._answering.take()
         if answers is not None:
             self.link.send("answers", self._feed.newest, *answers)
-
-    # What it sends
-
-    def _on_applied(self, generation: int) -> None:
-        self._feed.applied(self.link, generation)
 
     def _on_used(self, sessions: tuple[str, ...], stats: dict[str, MethodStats], traffic: tuple[int, int]) -> None:
         for session in sessions:

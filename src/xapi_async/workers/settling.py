@@ -19,6 +19,9 @@ from xapi_async.objects.transaction import Step
 from xapi_async.rpc.call import Call
 from xapi_async.rpc.entries import Entry
 
+ALL = 1 << 62
+"""A generation that never comes: how far those are who are not there."""
+
 log = logging.getLogger(__name__)
 
 
