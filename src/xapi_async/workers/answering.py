@@ -19,6 +19,9 @@ from xapi_async.wire.held import Held
 from xapi_async.wire.rpc_endpoint import Asked, Pending, Reply, RpcEndpoint, reply_to
 from xapi_async.workers.forwarding import PackedCall, PackedReply
 
+_MOST_KNOWN = 8192
+"""How many calls are known, each of them short."""
+
 
 class Answering:
     """The calls of one reader. wake: called when there is something to be sent."""
@@ -27,6 +30,8 @@ class Answering:
         self._endpoint = endpoint
         self._wake = wake
         self._loop = asyncio.get_running_loop()
+        self._limits = endpoint.settings
+        self._known: dict[bytes, Asked] = {}
         self._written: list[int] = []
         self._replies: list[PackedReply] = []
         self._waiting: dict[int, asyncio.Future[Any] | Held] = {}  # calls whose client's leaving ends them
@@ -42,6 +47,9 @@ class Answering:
 
     def calls(self, calls: list[PackedCall]) -> None:
         """Calls have come."""
+        if self._limits is not self._endpoint.settings:
+            self._limits = self._endpoint.settings
+            self._known.clear()  # they may be read in another way from now on
         for call in calls:
             self._call(call)
 
@@ -57,10 +65,9 @@ class Answering:
             waiting.cancel()
 
     def _call(self, call: PackedCall) -> None:
-        number, body, kind, address, headers = call
-        endpoint = self._endpoint
+        number, endpoint = call[0], self._endpoint
         try:
-            asked = endpoint.read(body, kind, _origin(address), headers)
+            asked = self._read(call)
         except BadRequestError as error:  # limits have changed since the reader let it pass
             self._reply(number, Reply("text/plain", str(error).encode()))
             return
@@ -80,6 +87,19 @@ class Answering:
                 self._waiting[number] = task
         else:
             self._reply(number, answer)
+
+    def _read(self, call: PackedCall) -> Asked:
+        """The call in a body; those that repeat to the letter are read once, see :mod:`xapi_async.wire.repeated`."""
+        _, body, kind, address, headers = call
+        known = self._known.get(body)
+        if known is not None and known.call.origin.address == address and known.kind == kind and headers is None:
+            return known
+        asked = self._endpoint.read(body, kind, _origin(address), headers)
+        if asked.is_plain and headers is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[body] = asked
+        return asked
 
     def _end_write(self, number: int, asked: Asked, outcome: Outcome) -> None:
         self._endpoint.pending -= 1

@@ -142,8 +142,10 @@ class Gate:
         settling = self._settling
         if settling.is_settled:
             return True
-        shown = None if call is None else self._shown.get(call.method)
-        if call is None or shown is None or not call.params:
+        if call is None:
+            return settling.is_there(settling.newest, then)
+        shown = self._shown.get(call.method)
+        if shown is None or not call.params:
             return settling.is_there(settling.newest, then)
         is_one = shown.is_one and len(call.params) > 1
         needed = settling.of_object(call.params[1]) if is_one else settling.of_class(shown.cls)
