@@ -124,7 +124,9 @@ class Reader:
         self._has_applied(generation)
 
     def _apply(self, batch: bytes) -> None:
-        self._has_applied(self._replica.apply(batch))
+        generation = self._replica.apply(batch)
+        if not self._replica.is_filling:
+            self._has_applied(generation)
 
     def _has_applied(self, generation: int) -> None:
         self._applied = generation

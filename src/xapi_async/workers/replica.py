@@ -43,6 +43,11 @@ class Replica:
             if is_late:
                 put_off(entity, self._late[cls])
 
+    @property
+    def is_filling(self) -> bool:
+        """Whether the snapshot is still on its way."""
+        return self._unpacker is not None
+
     def filled(self, names: Names) -> None:
         """The snapshot is complete. names: see :meth:`Store.restore_order`, by number of the class."""
         self._unpacker = None
@@ -53,7 +58,7 @@ class Replica:
 
     def apply(self, batch: bytes) -> int:
         """Apply changes, and give the generation of the last."""
-        store, settling, is_filling = self.store, self._settling, self._unpacker is not None
+        store, settling, is_filling = self.store, self._settling, self.is_filling
         generation = 0
         for first, packed in unpacked_batch(batch):
             steps = [unpack_step(one) for one in packed]
