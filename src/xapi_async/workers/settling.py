@@ -1,7 +1,7 @@
 """Which changes are not yet in all processes, and who has to wait for that.
 
 Each process keeps this for itself: the writer learns from its readers' word that they have applied a
-change, the readers from the writer's word that all of them have. In between a change is *unsettled*.
+change, each reader from the writer's word that all others have. In between a change is *unsettled*.
 An answer may be computed from it at once, but must not leave before it is settled. Then whoever asks
 afterwards, wherever, sees that change or a later one: reads never go back in time.
 """
