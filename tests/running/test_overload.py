@@ -17,7 +17,7 @@ def log_in(server: LiveServer) -> str:
 
 
 def test_connections_beyond_the_limit(tmp_path: Path) -> None:
-    with running(tmp_path, "--set", "wire.connections=3") as server:
+    with running(tmp_path, "--set", "wire.connections=3", "--workers", "1") as server:  # each process has its own
         kept = [connect(server.url) for _ in range(3)]
         for sock in kept:
             sock.sendall(request("system.isAlive:", "x"))

@@ -22,6 +22,20 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield server.start()
 
 
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server of two processes: its one reader has no other to wait for."""
+    with running(tmp_path_factory.mktemp("pair"), "--vms", "40", "--workers", "2") as server:
+        yield server
+
+
+@pytest.fixture(params=["pair", "several"])
+def together(request: pytest.FixtureRequest) -> LiveServer:
+    """Each of these servers in turn."""
+    found: LiveServer = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 def processes(several: LiveServer) -> Iterator[Processes]:
     """One connection to each process of that server."""

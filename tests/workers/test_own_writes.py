@@ -12,9 +12,9 @@ PAIRS = 100
 CLIENTS = 6
 
 
-def test_a_write_is_read_over_any_connection(several: LiveServer) -> None:
+def test_a_write_is_read_over_any_connection(together: LiveServer) -> None:
     def work(number: int) -> int:
-        processes = Processes(several)
+        processes = Processes(together)
         session = processes.writer.log_in()
         vm = processes.writer.answer("VM.get_all", session)[number]
         clients = processes.clients
@@ -32,22 +32,22 @@ def test_a_write_is_read_over_any_connection(several: LiveServer) -> None:
         assert sum(pool.map(work, range(CLIENTS))) == PAIRS * CLIENTS
 
 
-def test_reads_never_go_back_in_time(several: LiveServer) -> None:
+def test_reads_never_go_back_in_time(together: LiveServer) -> None:
     done = Event()
-    setup = Processes(several)
+    setup = Processes(together)
     session = setup.writer.log_in()
     vm = setup.writer.answer("VM.get_all", session)[0]
     setup.writer.answer("VM.set_name_description", session, vm, "0")
 
     def write() -> None:
-        processes = Processes(several)
+        processes = Processes(together)
         for n in range(1, 400):
-            processes.clients[n % 3].answer("VM.set_name_description", session, vm, str(n))
+            processes.clients[n % len(processes.clients)].answer("VM.set_name_description", session, vm, str(n))
         done.set()
         processes.close()
 
     def read(_: int) -> int:
-        processes = Processes(several)
+        processes = Processes(together)
         newest = count = 0
         while not done.is_set():
             for client in processes.clients:

@@ -104,16 +104,7 @@ class Gate(Protocol):
 class Forward(Protocol):
     """Has a call answered in another process. only_waits, stopped: as of :class:`Held`."""
 
-    def __call__(
-        self,
-        body: bytes,
-        kind: PathKind,
-        origin: Origin,
-        headers: CallHeaders | None,
-        *,
-        only_waits: bool,
-        stopped: Callable[[], Reply],
-    ) -> Held:
+    def __call__(self, asked: Asked, *, only_waits: bool, stopped: Callable[[], Reply]) -> Held:
         """The answer that will come."""
         ...
 
@@ -176,6 +167,20 @@ class RpcEndpoint:
             return reply if self.gate is None or self.gate.is_open else _after_gate(self.gate, call, reply)
         if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
             return _HeldWrite(self, outcome, decoded, content_type)
+        return self._answer_later(asked, outcome)
+
+    def answer_elsewhere(self, asked: Asked) -> Reply | Pending | Held | Writing:
+        """As :meth:`answer`, for a process that looks after the gate, and ends writes, itself."""
+        try:
+            outcome = self._dispatcher.call(asked.call)
+        except Exception as bug:
+            outcome = Failure(internal_error(asked.call.method, bug))
+        if isinstance(outcome, tuple):
+            return reply_to(asked, outcome)
+        return outcome if isinstance(outcome, Writing) else self._answer_later(asked, outcome)
+
+    def _answer_later(self, asked: Asked, outcome: Awaitable[Outcome] | Waiting) -> Reply | Pending | Held:
+        decoded, content_type = asked.decoded, CONTENT_TYPES[asked.kind]
         if self.pending >= self.settings.pending_calls:
             _abandon(outcome)
             return Reply(content_type, decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
@@ -186,9 +191,8 @@ class RpcEndpoint:
     def _forwarded(self, asked: Asked) -> Held:
         assert self._forward is not None  # who has no other process does not name one
         decoded = asked.decoded
-        only_waits, stopped = decoded.method in _WAITING, partial(_stopped, decoded, CONTENT_TYPES[asked.kind])
-        origin = asked.call.origin
-        return self._forward(asked.body, asked.kind, origin, asked.headers, only_waits=only_waits, stopped=stopped)
+        stopped = partial(_stopped, decoded, CONTENT_TYPES[asked.kind])
+        return self._forward(asked, only_waits=decoded.method in _WAITING, stopped=stopped)
 
     def written(self, decoded: Decoded, content_type: str, outcome: Outcome) -> Reply:
         """The answer to a write. Nearly all that land are answered the same, which is written once."""
@@ -245,6 +249,12 @@ class RpcEndpoint:
             return Reply(content_type, _encoded(decoded.encode, decoded.method, result))
         finally:
             self.pending -= 1
+
+
+def reply_to(asked: Asked, outcome: Outcome) -> Reply:
+    """The answer to a call that has come to an end."""
+    decoded = asked.decoded
+    return Reply(CONTENT_TYPES[asked.kind], _encoded(decoded.encode, decoded.method, outcome))
 
 
 class _HeldHere(Held):

@@ -24,9 +24,11 @@ LATE_FIELD = "allowed_operations"
 PackedObject = tuple[str, int, int, bool, tuple[Any, ...]]
 """Reference, generations of creation and last change, whether a field was put off, and all values in order."""
 
-PackedStep = tuple[Operation, int, str, int, Any, Any]
-"""Operation, number of the class, reference, generation; then all values of an ``add``, or the values
-and links of a ``mod``."""
+PackedStep = tuple[Operation, int, str, Any, Any]
+"""Operation, number of the class, reference; then all values of an ``add``, or the values and links of a ``mod``."""
+
+PackedCommit = tuple[int, list[PackedStep]]
+"""The generation of a commit's first step, and its steps; each further one has the next generation."""
 
 SLICE = 500
 """Objects that are packed in one go: the writer answers nobody meanwhile."""
@@ -34,19 +36,22 @@ SLICE = 500
 _NUMBERS = {cls: number for number, cls in enumerate(CLASSES)}
 
 
-def pack_step(step: Step, generation: int) -> PackedStep:
-    """A step of a commit, to be called as it lands."""
-    number = _NUMBERS[step.cls]
-    if step.operation == "add":
-        return "add", number, step.ref, generation, values_in_order(step.entity), None
-    if step.operation == "del":
-        return "del", number, step.ref, generation, None, None
-    return "mod", number, step.ref, generation, step.values, step.links
+def pack_commit(steps: Sequence[Step], first: int) -> PackedCommit:
+    """A commit, to be called as it lands: objects that it adds change later."""
+    packed: list[PackedStep] = []
+    for step in steps:
+        operation = step.operation
+        if operation == "mod":
+            packed.append(("mod", _NUMBERS[step.cls], step.ref, step.values, step.links))
+        else:
+            values = values_in_order(step.entity) if operation == "add" else None
+            packed.append((operation, _NUMBERS[step.cls], step.ref, values, None))
+    return first, packed
 
 
 def unpack_step(packed: PackedStep) -> Step:
     """The step again, for :meth:`Store.repeat`."""
-    operation, number, ref, _, values, links = packed
+    operation, number, ref, values, links = packed
     if operation == "mod":
         return Step("mod", CLASSES[number], ref, values, links)
     step = Step(operation, CLASSES[number], ref, NONE, NONE)
@@ -118,12 +123,12 @@ def _entity(cls: type[ApiClass], ref: str, values: Sequence[Any]) -> Entity:
     return entity
 
 
-def packed_batch(steps: list[PackedStep]) -> bytes:
-    """Changes in one piece, made once for all readers."""
-    return pickle.dumps(steps, 5)
+def packed_batch(commits: list[PackedCommit]) -> bytes:
+    """Commits in one piece, made once for all readers."""
+    return pickle.dumps(commits, 5)
 
 
-def unpacked_batch(batch: bytes) -> list[PackedStep]:
-    """The changes in a piece."""
-    found: list[PackedStep] = pickle.loads(batch)  # noqa: S301  from our own writer, see xapi_async.workers.link
+def unpacked_batch(batch: bytes) -> list[PackedCommit]:
+    """The commits in a piece."""
+    found: list[PackedCommit] = pickle.loads(batch)  # noqa: S301  from our own writer, see xapi_async.workers.link
     return found

@@ -8,36 +8,49 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 Message = tuple[Any, ...]
+Receivers = Mapping[str, Callable[..., object]]
 
 _LENGTH = 8
 _BUFFER_BYTES = 1 << 20
 
 
 class Link(asyncio.Protocol):
-    """One end. receive: called with each message. lost: called once when the other end is gone."""
+    """One end. heard: when something last came, by the loop's clock.
 
-    def __init__(self, receive: Callable[[Message], None], lost: Callable[[], None]) -> None:
-        self._receive = receive
+    receivers: what is called with each message, by its first item. complete: called before messages leave, so
+    that what gathered meanwhile is sent with them. lost: called once when the other end is gone.
+    """
+
+    def __init__(self, receivers: Receivers, complete: Callable[[], None], lost: Callable[[], None]) -> None:
+        self._receivers = receivers
+        self._complete = complete
         self._lost = lost
         self._loop = asyncio.get_running_loop()
+        self.heard = self._loop.time()
         self._outbox: list[Message] = []
+        self._is_due = False
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
         self._room: asyncio.Future[None] | None = None  # set while the other end reads too slowly
 
     def send(self, *message: Any) -> None:
         """Send a message, together with all others of this turn of the event loop."""
-        if not self._outbox:
-            self._loop.call_soon(self._flush)
+        self.wake()
         self._outbox.append(message)
+
+    def wake(self) -> None:
+        """Something has gathered that is to be sent in this turn as well."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self.flush)
 
     async def drained(self) -> None:
         """Wait until the other end has read most of what was sent. Raises ConnectionError when it is gone."""
-        self._flush()
+        self.flush()
         if self._room is not None:
             await asyncio.shield(self._room)
         if self._transport is None:
@@ -45,15 +58,20 @@ class Link(asyncio.Protocol):
 
     def close(self) -> None:
         """Hang up, after what was sent."""
-        self._flush()
+        self.flush()
         if self._transport is not None:
             self._transport.close()
 
-    def _flush(self) -> None:
-        if self._outbox and self._transport is not None:
-            frame = pickle.dumps(self._outbox, 5)
+    def flush(self) -> None:
+        """Send at once what is to be sent."""
+        try:
+            self._complete()
+        finally:
+            self._is_due = False
+        outbox, self._outbox = self._outbox, []
+        if outbox and self._transport is not None:
+            frame = pickle.dumps(outbox, 5)
             self._transport.writelines((len(frame).to_bytes(_LENGTH, "big"), frame))
-        self._outbox = []
 
     # What the transport tells
 
@@ -80,6 +98,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something has come."""
+        self.heard = self._loop.time()
         received = self._received
         received += data
         start = 0
@@ -90,8 +109,8 @@ class Link(asyncio.Protocol):
                 break
             with memoryview(received) as view:
                 messages = pickle.loads(view[body:end])  # noqa: S301  see the module's first lines
-            for message in messages:
-                self._receive(message)
+            for name, *values in messages:
+                self._receivers[name](*values)
             start = end
         if start:
             del received[:start]

@@ -6,13 +6,11 @@ Run as ``python -m xapi_async.workers.reader DESCRIPTOR``, with one end of the c
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,16 +23,14 @@ from xapi_async.datamodel.language import ApiClass
 from xapi_async.listening import Listening, listening
 from xapi_async.logs import set_up_logging
 from xapi_async.observability import slow_calls
-from xapi_async.operations.context import Origin
 from xapi_async.wire.app import Front, Sharing, SocketListener, bound_socket, serve
-from xapi_async.wire.held import Held
-from xapi_async.wire.rpc_endpoint import CallHeaders, PathKind, Reply
+from xapi_async.workers.forwarding import Forwarding
 from xapi_async.workers.hello import Hello, InForce
-from xapi_async.workers.link import Link, Message
+from xapi_async.workers.link import Link, Receivers
 from xapi_async.workers.passing import PassingConnection
 from xapi_async.workers.reading import ReaderSessions, ReadingDispatcher
 from xapi_async.workers.replica import Names, Replica
-from xapi_async.workers.settling import Gate, Settling, shown_by
+from xapi_async.workers.settling import ALL, Gate, Settling, shown_by
 
 log = logging.getLogger(__name__)
 
@@ -61,29 +57,29 @@ class Reader:
     """One reader, from its connection to the writer on."""
 
     def __init__(self) -> None:
-        self.link = Link(self._receive, self._lost)
-        self._loop = asyncio.get_running_loop()
         self._settling = Settling()
+        self._applied, self._others = 0, ALL
+        self._forwarding = Forwarding(self._settling, lambda: self.link)
         self._replica = Replica(self._settling, self._changed)
-        self._sessions = ReaderSessions(self._replica.store)
-        self._hello: asyncio.Future[Hello] = self._loop.create_future()
-        self._listening: Listening | None = None
-        self._dispatcher: ReadingDispatcher | None = None
-        self._front: Front | None = None
+        self._hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
         self._go, self._stop = asyncio.Event(), asyncio.Event()
-        self._numbers = itertools.count()
-        self._held: dict[int, Held] = {}  # answers that the writer is to give
-        self._table: dict[str, Callable[..., None]] = {
+        receivers: Receivers = {
             "hello": self._hello.set_result,
             "slice": self._replica.fill,
             "filled": self._filled,
             "changes": self._apply,
-            "settled": self._settling.settle,
+            "others": self._on_others,
+            "joined": lambda: self.link.send("knows"),
             "serve": self._go.set,
-            "reply": self._on_reply,
+            "answers": self._forwarding.answered,
             "settings": self._put_in_force,
             "stop": self._stop.set,
         }
+        self.link = Link(receivers, self._forwarding.send, self._lost)
+        self._sessions = ReaderSessions(self._replica.store)
+        self._listening: Listening | None = None
+        self._dispatcher: ReadingDispatcher | None = None
+        self._front: Front | None = None
 
     async def run(self) -> None:
         """Answer clients until told to stop."""
@@ -104,7 +100,7 @@ class Reader:
         ]
         sharing = Sharing(
             gate=Gate(self._settling, shown_by(dispatcher.entries)),
-            forward=self._forward,
+            forward=self._forwarding.forward,
             connection=partial(PassingConnection, target=hello.passing),
         )
         pages = dict.fromkeys(hello.pages, _not_here)
@@ -119,19 +115,29 @@ class Reader:
 
     # What the writer sends
 
-    def _receive(self, message: Message) -> None:
-        self._table[message[0]](*message[1:])
-
     def _lost(self) -> None:
         if not self._stop.is_set():
             os._exit(1)  # without the writer there is nothing to be answered rightly any more
 
     def _filled(self, names: Names, generation: int) -> None:
         self._replica.filled(names)
-        self.link.send("applied", generation)
+        self._has_applied(generation)
 
     def _apply(self, batch: bytes) -> None:
-        self.link.send("applied", self._replica.apply(batch))
+        generation = self._replica.apply(batch)
+        if not self._replica.is_filling:
+            self._has_applied(generation)
+
+    def _has_applied(self, generation: int) -> None:
+        self._applied = generation
+        self.link.send("applied", generation)
+        self.link.flush()  # clients of the writer wait for this
+        self._settling.settle(min(generation, self._others))
+
+    def _on_others(self, generation: int) -> None:
+        """All other readers have the changes up to a generation."""
+        self._others = generation
+        self._settling.settle(min(generation, self._applied))
 
     def _changed(self, cls: type[ApiClass], ref: str) -> None:
         if cls is Session:
@@ -148,32 +154,6 @@ class Reader:
                 self._listening.renew(settings.server)
             except ConfigError as error:
                 log.error("the certificate stays: %s", error)
-
-    # Calls for the writer
-
-    def _forward(
-        self,
-        body: bytes,
-        kind: PathKind,
-        origin: Origin,
-        headers: CallHeaders | None,
-        *,
-        only_waits: bool,
-        stopped: Callable[[], Reply],
-    ) -> Held:
-        number = next(self._numbers)
-        held = self._held[number] = Held(partial(self._give_up, number) if only_waits else None, stopped)
-        self.link.send("call", number, body, kind, origin.address, headers)
-        return held
-
-    def _give_up(self, number: int) -> None:
-        del self._held[number]
-        self.link.send("gone", number)  # the client is
-
-    def _on_reply(self, number: int, content_type: str, body: bytes) -> None:
-        held = self._held.pop(number, None)
-        if held is not None:
-            held.come(Reply(content_type, body))
 
     # What it tells
 

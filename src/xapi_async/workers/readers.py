@@ -11,23 +11,20 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xapi_async.objects.store import Store
-from xapi_async.operations.context import Origin
 from xapi_async.rpc.dispatcher import Dispatcher
 from xapi_async.rpc.sessions import Sessions
 from xapi_async.rpc.stats import MethodStats
 from xapi_async.wire.app import Bound, Front, Sharing
-from xapi_async.wire.call_format import BadRequestError
-from xapi_async.wire.held import Held
 from xapi_async.wire.routing import Routes
-from xapi_async.wire.rpc_endpoint import CallHeaders, PathKind, Pending, Reply
+from xapi_async.workers.answering import Answering
 from xapi_async.workers.feed import Feed
 from xapi_async.workers.hello import Hello, InForce
-from xapi_async.workers.link import Link, Message
+from xapi_async.workers.link import Link, Receivers
 from xapi_async.workers.passing import PassedConnection
 from xapi_async.workers.settling import Gate, Settling, shown_by
 
@@ -199,7 +196,7 @@ async def _watch(reader: _Reader, seconds: float) -> None:
         await asyncio.sleep(pause)
         # After a turn of the loop that took long, its words may lie here unread.
         is_late = loop.time() - before > 2 * pause
-        if not is_late and loop.time() - reader.heard > seconds:
+        if not is_late and loop.time() - reader.link.heard > seconds:
             log.error("reader %d is killed: nothing was heard of it for %g s", reader.pid, seconds)
             reader.kill()
             return
@@ -209,23 +206,22 @@ class _Reader:
     """One process, for one life. on_serving: called when it answers clients."""
 
     def __init__(self, writer: Writer, feed: Feed, on_serving: Callable[[], object]) -> None:
-        self.link = Link(self._receive, self.kill)
         self.pid = 0
-        self.heard = 0.0
         self.connections = self.refused = 0
         self._writer = writer
         self._feed = feed
         self._process: asyncio.subprocess.Process | None = None
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, asyncio.Future[Any] | Held] = {}  # calls whose client's leaving ends them
-        self._answering: set[asyncio.Task[None]] = set()
-        self._table: dict[str, Callable[..., object]] = {
-            "applied": self._on_applied,
-            "call": self._on_call,
-            "gone": self._on_gone,
+        self._answering = Answering(writer.bound.front.endpoint, lambda: self.link.wake())
+        receivers: Receivers = {
+            "applied": lambda generation: feed.applied(self.link, generation),
+            "knows": lambda: feed.known(self.link),
+            "calls": self._answering.calls,
+            "gone": self._answering.gone,
             "used": self._on_used,
             "serving": on_serving,
         }
+        self.link = Link(receivers, self._complete, self.kill)
 
     async def start(self) -> asyncio.subprocess.Process:
         """Start the process."""
@@ -239,7 +235,7 @@ class _Reader:
             )
         ours.setblocking(False)
         await self._loop.create_connection(lambda: self.link, sock=ours)
-        self.pid, self.heard = self._process.pid, self._loop.time() + _START_SECONDS
+        self.pid, self.link.heard = self._process.pid, self._loop.time() + _START_SECONDS
         return self._process
 
     async def feed(self, hello: Hello) -> None:
@@ -247,7 +243,7 @@ class _Reader:
         self.link.send("hello", hello)
         try:
             await self._feed.begin(self.link)
-            self._feed.count(self.link)
+            await self._feed.count(self.link)
             self.link.send("serve")
         except ConnectionError:
             pass  # it is dead, which is seen elsewhere
@@ -265,57 +261,13 @@ class _Reader:
         """It is dead; whoever waited through it has nobody to be told by."""
         self._feed.drop(self.link)
         self.link.close()
-        for task in self._waiting.values():
-            task.cancel()
+        self._answering.end()
 
-    # What it sends
-
-    def _receive(self, message: Message) -> None:
-        self.heard = self._loop.time()
-        self._table[message[0]](*message[1:])
-
-    def _on_applied(self, generation: int) -> None:
-        self._feed.applied(self.link, generation)
-
-    def _on_call(self, number: int, body: bytes, kind: PathKind, address: str, headers: CallHeaders | None) -> None:
-        endpoint = self._writer.bound.front.endpoint
-        try:
-            asked = endpoint.read(body, kind, _origin(address), headers)
-        except BadRequestError as error:  # limits have changed since the reader let it pass
-            self._reply(number, Reply("text/plain", str(error).encode()))
-            return
-        answer = endpoint.answer(asked)
-        if isinstance(answer, Held):
-            if answer.only_waits:
-                self._waiting[number] = answer
-            answer.take(partial(self._answer_held, number))
-        elif isinstance(answer, Pending):
-            task = self._loop.create_task(self._answer_later(number, answer))
-            self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
-            if answer.only_waits:
-                self._waiting[number] = task
-        else:
-            assert isinstance(answer, Reply)  # where there are readers, the answers to changes are held
-            self._reply(number, answer)
-
-    def _answer_held(self, number: int, reply: Reply) -> None:
-        self._waiting.pop(number, None)
-        self._reply(number, reply)
-
-    async def _answer_later(self, number: int, pending: Pending) -> None:
-        try:
-            self._reply(number, await pending.reply)
-        finally:
-            self._waiting.pop(number, None)
-
-    def _reply(self, number: int, reply: Reply) -> None:
-        self.link.send("reply", number, reply.content_type, reply.body)
-
-    def _on_gone(self, number: int) -> None:
-        waiting = self._waiting.pop(number, None)
-        if waiting is not None:
-            waiting.cancel()
+    def _complete(self) -> None:
+        self._feed.flush()
+        answers = self._answering.take()
+        if answers is not None:
+            self.link.send("answers", self._feed.newest, *answers)
 
     def _on_used(self, sessions: tuple[str, ...], stats: dict[str, MethodStats], traffic: tuple[int, int]) -> None:
         for session in sessions:
@@ -323,11 +275,6 @@ class _Reader:
         for method, counted in stats.items():
             self._writer.dispatcher.stats.add(method, counted)
         self.connections, self.refused = traffic
-
-
-@lru_cache(maxsize=1024)
-def _origin(address: str) -> Origin:
-    return Origin(address=address)
 
 
 def _set_once(future: asyncio.Future[None]) -> None:

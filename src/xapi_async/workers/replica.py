@@ -43,6 +43,11 @@ class Replica:
             if is_late:
                 put_off(entity, self._late[cls])
 
+    @property
+    def is_filling(self) -> bool:
+        """Whether the snapshot is still on its way."""
+        return self._unpacker is not None
+
     def filled(self, names: Names) -> None:
         """The snapshot is complete. names: see :meth:`Store.restore_order`, by number of the class."""
         self._unpacker = None
@@ -53,16 +58,16 @@ class Replica:
 
     def apply(self, batch: bytes) -> int:
         """Apply changes, and give the generation of the last."""
-        store, settling, is_filling = self.store, self._settling, self._unpacker is not None
+        store, settling, is_filling = self.store, self._settling, self.is_filling
         generation = 0
-        for packed in unpacked_batch(batch):
-            operation, generation = packed[0], packed[3]
-            step = unpack_step(packed)
-            if is_filling and operation != "add" and store.find(step.cls, step.ref) is None:
-                continue  # it will come with this change in it, or not at all
-            store.repeat(step, generation)
-            settling.note(step.cls, step.ref, generation)
-            self._changed(step.cls, step.ref)
+        for first, packed in unpacked_batch(batch):
+            steps = [unpack_step(one) for one in packed]
+            for generation, step in enumerate(steps, first):
+                if is_filling and step.operation != "add" and store.find(step.cls, step.ref) is None:
+                    continue  # it will come with this change in it, or not at all
+                store.repeat(step, generation)
+                self._changed(step.cls, step.ref)
+            settling.note(steps, generation)
         return generation
 
 

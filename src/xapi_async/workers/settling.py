@@ -1,7 +1,7 @@
 """Which changes are not yet in all processes, and who has to wait for that.
 
 Each process keeps this for itself: the writer learns from its readers' word that they have applied a
-change, the readers from the writer's word that all of them have. In between a change is *unsettled*.
+change, each reader from the writer's word that all others have. In between a change is *unsettled*.
 An answer may be computed from it at once, but must not leave before it is settled. Then whoever asks
 afterwards, wherever, sees that change or a later one: reads never go back in time.
 """
@@ -9,13 +9,18 @@ afterwards, wherever, sees that change or a later one: reads never go back in ti
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xapi_async.datamodel.classes import Session
 from xapi_async.datamodel.language import ApiClass
+from xapi_async.objects.transaction import Step
 from xapi_async.rpc.call import Call
 from xapi_async.rpc.entries import Entry
+
+ALL = 1 << 62
+"""A generation that never comes: how far those are who are not there."""
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +31,16 @@ class Settling:
     def __init__(self) -> None:
         self.settled = 0
         self.newest = 0
-        # The generation of the last unsettled change, by object and by class, the newest last.
+        # Unsettled commits that nobody has asked about yet, with the generations of their last steps.
+        self._noted: deque[tuple[int, Sequence[Step]]] = deque()
+        # Of the others the generation of the last, by object and by class, the newest last.
         self._objects: dict[str, int] = {}
         self._classes: dict[type[ApiClass], int] = {}
         self._waiting: dict[int, list[Callable[[], None]]] = {}
 
-    def note(self, cls: type[ApiClass], ref: str, generation: int) -> None:
-        """A change has been applied here."""
-        self._objects.pop(ref, None)
-        self._objects[ref] = generation
-        self._classes.pop(cls, None)
-        self._classes[cls] = generation
+    def note(self, steps: Sequence[Step], generation: int) -> None:
+        """A commit has been applied here. generation: of its last step."""
+        self._noted.append((generation, steps))
         self.newest = generation
 
     def settle(self, generation: int) -> None:
@@ -44,8 +48,12 @@ class Settling:
         if generation <= self.settled:
             return
         self.settled = generation
-        _drop(self._objects, generation)
-        _drop(self._classes, generation)
+        noted = self._noted
+        while noted and noted[0][0] <= generation:
+            noted.popleft()
+        if self._objects:
+            _drop(self._objects, generation)
+            _drop(self._classes, generation)
         for due in [due for due in self._waiting if due <= generation]:
             for then in self._waiting.pop(due):
                 try:
@@ -63,15 +71,28 @@ class Settling:
     @property
     def is_settled(self) -> bool:
         """Whether all changes are everywhere."""
-        return not self._objects
+        return self.newest <= self.settled
 
     def of_object(self, ref: Any) -> int:
         """The generation of an object's last unsettled change; 0 where there is none."""
+        self._look()
         return self._objects.get(ref, 0) if type(ref) is str else 0
 
     def of_class(self, cls: type[ApiClass]) -> int:
         """The generation of a class's last unsettled change; 0 where there is none."""
+        self._look()
         return self._classes.get(cls, 0)
+
+    def _look(self) -> None:
+        """Look at what was noted, which is done when somebody asks: where all do nothing but write, nobody does."""
+        objects, classes = self._objects, self._classes
+        for generation, steps in self._noted:
+            for step in steps:
+                objects.pop(step.ref, None)
+                objects[step.ref] = generation
+                classes.pop(step.cls, None)
+                classes[step.cls] = generation
+        self._noted.clear()
 
 
 def _drop(generations: dict[Any, int], upto: int) -> None:
@@ -121,8 +142,10 @@ class Gate:
         settling = self._settling
         if settling.is_settled:
             return True
-        shown = None if call is None else self._shown.get(call.method)
-        if call is None or shown is None or not call.params:
+        if call is None:
+            return settling.is_there(settling.newest, then)
+        shown = self._shown.get(call.method)
+        if shown is None or not call.params:
             return settling.is_there(settling.newest, then)
         is_one = shown.is_one and len(call.params) > 1
         needed = settling.of_object(call.params[1]) if is_one else settling.of_class(shown.cls)
