@@ -49,10 +49,10 @@ def writer(cls: type[ApiClass], message: Message) -> Handler | None:
 
 def _getter(store: Store, cls: type[ApiClass], message: Message) -> Read:
     assert message.field is not None  # accessors carry their field
-    table, name, wire_class = store.table(cls), message.field.name, cls.FACTS.name
+    find, name, wire_class = store.table(cls).get, message.field.name, cls.FACTS.name
 
     def get(ref: str) -> Any:
-        entity = table.get(ref)
+        entity = find(ref)
         if entity is None:
             raise ApiError("HANDLE_INVALID", wire_class, ref)
         return getattr(entity, name)
@@ -61,7 +61,15 @@ def _getter(store: Store, cls: type[ApiClass], message: Message) -> Read:
 
 
 def _get_record(store: Store, cls: type[ApiClass]) -> Read:
-    return lambda ref: store.get(cls, ref)
+    find, wire_class = store.table(cls).get, cls.FACTS.name
+
+    def get(ref: str) -> Any:
+        entity = find(ref)
+        if entity is None:
+            raise ApiError("HANDLE_INVALID", wire_class, ref)
+        return entity
+
+    return get
 
 
 def _get_all(store: Store, cls: type[ApiClass]) -> Read:

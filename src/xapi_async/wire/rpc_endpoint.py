@@ -64,7 +64,7 @@ class Reply(NamedTuple):
 
     def joined(self) -> bytes:
         """The body in one piece."""
-        return self.body if isinstance(self.body, bytes) else b"".join(self.body)
+        return self.body if isinstance(self.body, bytes) else b"".join(self.body.parts)
 
 
 class Asked(NamedTuple):

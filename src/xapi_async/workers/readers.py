@@ -310,7 +310,7 @@ class _Reader:
             self._waiting.pop(number, None)
 
     def _reply(self, number: int, reply: Reply) -> None:
-        self.link.send("reply", number, reply.content_type, reply.body)
+        self.link.send("reply", number, reply.content_type, reply.joined())
 
     def _on_gone(self, number: int) -> None:
         waiting = self._waiting.pop(number, None)
