@@ -20,6 +20,7 @@ from xapi_async.objects.relations import COMPUTED, FORWARD
 from xapi_async.objects.staging import Staged
 from xapi_async.objects.store import Store
 from xapi_async.objects.stored_names import stored_name
+from xapi_async.objects.table import Selection
 from xapi_async.operations.context import Context, Handler
 from xapi_async.rpc.convert import stored
 
@@ -86,8 +87,7 @@ def _get_all_records_where(store: Store, cls: type[ApiClass]) -> Read:
     table = store.table(cls)
 
     def where(expression: str) -> Mapping[str, Any]:
-        holds = compile_query(cls, expression)
-        return {ref: entity for ref, entity in table.items() if holds(entity)}  # type: ignore[arg-type]
+        return Selection(table, compile_query(cls, expression))
 
     return where
 

@@ -7,7 +7,7 @@ that makes it stale. So nothing here can be out of date; this module only counts
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 from xapi_async.objects.entity import Entity
@@ -28,6 +28,11 @@ class Forms:
         self.json: bytes | None = None
         self.answer: bytes | None = None
         self.was_asked_for = False
+
+
+def unkept(entities: Iterable[Entity], form: Form) -> Iterator[Entity]:
+    """Those of some objects whose record is not kept in a form."""
+    return (entity for entity in entities if entity.memo is None or getattr(entity.memo, form) is None)
 
 
 class Kept:

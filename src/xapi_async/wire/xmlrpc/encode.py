@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xapi_async.datamodel.errors import ApiError
@@ -11,7 +11,8 @@ from xapi_async.objects.entity import Entity
 from xapi_async.objects.table import Table
 from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
 from xapi_async.wire.call_format import Body, Pieces
-from xapi_async.wire.kept import Kept
+from xapi_async.wire.gradual import entities_in
+from xapi_async.wire.kept import Kept, unkept
 from xapi_async.wire.xmlrpc.records import XmlRecords
 from xapi_async.wire.xmlrpc.tables import XmlTables
 from xapi_async.wire.xmlrpc.values import Text, array_text, escape, struct_text, value_text
@@ -67,6 +68,15 @@ class XmlEncoder:
             return self._tables.answer(value)
         parts = (_SUCCESS_BYTES, *self._pieces(api_type)(value), _END_BYTES)
         return Pieces(parts, sum(map(len, parts)))
+
+    def unwritten(self, value: Any) -> Iterator[Entity]:
+        """The objects in a value whose records are not kept."""
+        among = self._tables.changed(value) if isinstance(value, Table) else entities_in(value)
+        return unkept(among, "xml")
+
+    def write(self, entity: Entity) -> None:
+        """Write the record of an object, and keep it."""
+        self._records.member(entity)
 
     def failure(self, error: ApiError) -> bytes:
         """The body that says what went wrong."""

@@ -8,7 +8,7 @@ objects anyway.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from xapi_async.objects.entity import Entity
 from xapi_async.objects.table import Table
@@ -28,6 +28,11 @@ class XmlTables:
         self._opening, self._closing = opening, closing
         self._known: dict[int, _Known] = {}  # by the identity of the table
         kept.when_full.append(self._known.clear)
+
+    def changed(self, table: Table) -> Iterator[Entity]:
+        """The objects that have changed since the table was last listed, the newest first."""
+        known = self._known.get(id(table))
+        return table.changed_since(-1 if known is None else known.newest)
 
     def answer(self, table: Table) -> Pieces:
         """The body that lists a table."""
