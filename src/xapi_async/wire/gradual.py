@@ -4,7 +4,8 @@ When a thousand objects have changed, writing their records takes a tenth of a s
 answered for as long. So they are written beforehand, a millisecond's worth in each turn of the event loop, and
 kept with their objects. The answer itself is then put together in one step, and what has changed meanwhile is
 written in that step. So a list is what it always was: all objects as they were at one moment, which is that
-of the answer.
+of the answer. Events show their objects as of that moment too, with the token of the call: what changed in
+between is told once more.
 """
 
 from __future__ import annotations

@@ -225,7 +225,8 @@ class RpcEndpoint:
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
             call = jsonrpc.decode_call(body, self.settings.max_depth)
-            return Decoded(call.method, call.params, False, partial(self._json.response, call.version, call.id))
+            encode = partial(self._json.response, call.version, call.id)
+            return Decoded(call.method, call.params, call.text_checked, encode)
         # Clients that watch something send the same few calls over and over, to the letter.
         known = self._plain.get(body)
         if known is not None:

@@ -39,6 +39,8 @@ class JsonEncoder:
 
     def value(self, api_type: ApiType[Any], value: Any) -> bytes:
         """A value as JSON text."""
+        if type(value) is str:
+            return orjson.dumps(value)
         if api_type is EVENT_BATCH:
             return self._shared_batch(value)
         if api_type is EVENT_LIST:
