@@ -182,6 +182,25 @@ async def test_a_kept_record_goes_with_the_change_that_makes_it_stale(store: Sto
     assert kept.used == 0
 
 
+async def test_an_answer_with_a_record_is_kept_once_it_is_asked_for_again(store: Store) -> None:
+    kept = Kept(1 << 20)
+    xml = XmlEncoder(kept)
+    async with store.transaction() as tx:
+        vm = tx.create(VM, name_label="first")
+    for name in ("second", "third"):
+        async with store.transaction() as tx:
+            tx.set(tx.get(VM, vm.ref), name_label=name)
+        record = Success(Record("VM"), store.get(VM, vm.ref))
+        once = xml.body(record)
+        used = kept.used
+        assert used < len(once)
+        again = xml.body(record)
+        assert kept.used == used + len(once)
+        assert xml.body(record) is again
+        assert again == once == XmlEncoder(Kept(0)).response(record)
+        assert read(xml.response(record))["name_label"] == name
+
+
 async def test_a_list_that_is_kept_up_is_the_one_that_would_be_made_anew(store: Store) -> None:
     chance = random.Random(7)
     kept = Kept(1 << 24)
