@@ -10,6 +10,7 @@ import pytest
 
 from tests.wire.conftest import string, xml_call
 from xapi_async.rpc.call import DateTime
+from xapi_async.rpc.convert import check_text
 from xapi_async.wire import jsonrpc
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.xmlrpc.decode import XmlCall, decode_any, decode_call
@@ -203,9 +204,9 @@ def test_every_pair_of_pieces_in_a_value() -> None:
 
 def test_calls_in_json() -> None:
     first = jsonrpc.decode_call(b'{"method": "m", "params": ["a", 1, 1.5, true, null, [1], {"a": 1}], "id": "x"}', 9)
-    assert first == jsonrpc.JsonCall("m", ["a", 1, 1.5, True, None, [1], {"a": 1}], 1, b'"x"')
+    assert first == jsonrpc.JsonCall("m", ["a", 1, 1.5, True, None, [1], {"a": 1}], 1, b'"x"', True)
     second = jsonrpc.decode_call(b'{"jsonrpc": "2.0", "method": "m", "id": null}', 9)
-    assert second == jsonrpc.JsonCall("m", [], 2, b"null")
+    assert second == jsonrpc.JsonCall("m", [], 2, b"null", True)
     assert jsonrpc.decode_call(b'{"jsonrpc": "2.0", "method": "m", "params": {"a": 1}, "id": [1]}', 9).params == [
         {"a": 1}
     ]
@@ -215,3 +216,21 @@ def test_text_in_json_that_is_no_unicode_reaches_the_check_of_texts() -> None:
     for text in (b'"\xff"', b'"\\ud800"'):
         (value,) = jsonrpc.decode_call(b'{"method": "m", "params": [%b], "id": 1}' % text, 9).params
         assert any("\ud800" <= character <= "\udfff" for character in value)
+
+
+@pytest.mark.parametrize("code", [*range(0xA0), 0xD800, 0xFFFD, 0xFFFE, 0xFFFF, 0x1F600])
+def test_text_in_json_counts_as_checked_only_where_the_check_would_pass(code: int) -> None:
+    for text in (chr(code), f"\\u{code:04x}"[:6], {8: "\\b", 12: "\\f"}.get(code, "x")):
+        body = f'{{"method": "m", "params": ["{text}"], "id": 1}}'.encode(errors="surrogatepass")
+        try:
+            call = jsonrpc.decode_call(body, 9)
+        except BadRequestError:
+            continue  # raw control characters, quotes and backslashes
+        if call.text_checked:
+            check_text(call.params)
+
+
+def test_text_in_json_that_needs_the_check() -> None:
+    for text in ("\\u0001", "\\b", "\\f", "\ufffe", "é"):
+        body = f'{{"method": "m", "params": ["{text}"], "id": 1}}'.encode()
+        assert not jsonrpc.decode_call(body, 9).text_checked

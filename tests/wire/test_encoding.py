@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import random
 import xmlrpc.client
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -33,6 +34,7 @@ from xapi_async.datamodel.types import (
 from xapi_async.objects.entity import Entity, new_entity
 from xapi_async.objects.store import Store
 from xapi_async.rpc.call import ANY, EVENT_BATCH, EVENT_LIST, DateTime, Event, EventBatch, Failure, Success
+from xapi_async.wire.call_format import Pieces
 from xapi_async.wire.jsonrpc import JsonEncoder
 from xapi_async.wire.kept import Kept
 from xapi_async.wire.xmlrpc import XmlEncoder, value_encoder
@@ -164,8 +166,10 @@ async def test_a_kept_record_goes_with_the_change_that_makes_it_stale(store: Sto
     assert kept.used == kept_bytes
     async with store.transaction() as tx:
         tx.set(tx.get(VM, vm.ref), name_label="second")
-    assert kept.used == 0
+    assert kept.used == kept_bytes  # the last list is kept, and counted, until it is asked for again
     assert names() == (("second", []),) * 2
+    gc.collect()
+    assert kept.used == kept_bytes + 2
     async with store.transaction() as tx:
         vbd = tx.create(VBD, VM=vm.ref)
     assert names() == (("second", [vbd.ref]),) * 2
@@ -176,6 +180,71 @@ async def test_a_kept_record_goes_with_the_change_that_makes_it_stale(store: Sto
     del vm, vbd, tx
     gc.collect()
     assert kept.used == 0
+
+
+async def test_an_answer_with_a_record_is_kept_once_it_is_asked_for_again(store: Store) -> None:
+    kept = Kept(1 << 20)
+    xml = XmlEncoder(kept)
+    async with store.transaction() as tx:
+        vm = tx.create(VM, name_label="first")
+    for name in ("second", "third"):
+        async with store.transaction() as tx:
+            tx.set(tx.get(VM, vm.ref), name_label=name)
+        record = Success(Record("VM"), store.get(VM, vm.ref))
+        once = xml.body(record)
+        used = kept.used
+        assert used < len(once)
+        again = xml.body(record)
+        assert kept.used == used + len(once)
+        assert xml.body(record) is again
+        assert again == once == XmlEncoder(Kept(0)).response(record)
+        assert read(xml.response(record))["name_label"] == name
+
+
+async def test_a_list_that_is_kept_up_is_the_one_that_would_be_made_anew(store: Store) -> None:
+    chance = random.Random(7)
+    kept = Kept(1 << 24)
+    xml = XmlEncoder(kept)
+    records = Success(RECORDS, store.table(VM))
+    assert read(xml.response(records)) == {}
+    for _ in range(60):
+        async with store.transaction() as tx:
+            for _ in range(chance.randrange(4)):
+                tx.create(VM, name_label=f"<new> {chance.random()}")
+            refs = tx.refs(VM)
+            for ref in chance.sample(refs, min(len(refs), chance.randrange(4))):
+                tx.set(tx.get(VM, ref), name_description="é" * chance.randrange(9))
+            for ref in chance.sample(refs, min(len(refs), chance.randrange(3))):
+                tx.delete(tx.get(VM, ref))
+        body = xml.body(records)
+        assert isinstance(body, Pieces)
+        assert body.size == sum(map(len, body.parts))
+        assert b"".join(body.parts) == XmlEncoder(Kept(0)).response(records)
+        assert xml.body(records) is body
+    assert len(store.table(VM)) > 5
+    kept.keep(next(iter(store.table(VM).values())), "json", bytes(1 << 24))  # now there is no room for anything else
+    assert xml.response(records) == XmlEncoder(Kept(0)).response(records)
+    async with store.transaction() as tx:
+        for ref in tx.refs(VM):
+            tx.delete(tx.get(VM, ref))
+    assert read(xml.response(records)) == {}
+    gc.collect()
+    assert kept.used == 0
+
+
+async def test_a_list_that_is_larger_than_what_may_be_kept(store: Store) -> None:
+    kept = Kept(20_000)
+    xml = XmlEncoder(kept)
+    async with store.transaction() as tx:
+        for number in range(9):
+            tx.create(VM, name_label=f"vm {number}")
+    for number in range(9):
+        seen = read(xml.response(Success(RECORDS, store.table(VM))))
+        assert {record["name_label"] for record in seen.values()} == {f"vm {n}" for n in range(number, number + 9)}
+        async with store.transaction() as tx:
+            (ref,) = (vm.ref for vm in store.all(VM) if vm.name_label == f"vm {number}")
+            tx.set(tx.get(VM, ref), name_label=f"vm {number + 9}")
+        assert kept.used <= 20_000
 
 
 def test_kept_records_stay_within_their_budget() -> None:

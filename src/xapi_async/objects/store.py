@@ -30,6 +30,7 @@ from xapi_async.objects.journal import MemoryJournal as MemoryJournal
 from xapi_async.objects.lasting import journal_entry
 from xapi_async.objects.relations import COMPUTED
 from xapi_async.objects.staging import Staged, Staging
+from xapi_async.objects.table import Table
 from xapi_async.objects.totals import Sum, Totals
 from xapi_async.objects.transaction import NONE, Step, Transaction
 from xapi_async.objects.turns import Turns
@@ -68,7 +69,7 @@ class Store:
         self._reserved: float = float("inf") if reserved is None else reserved
         self._reserve_from = self._reserved - RESERVE // 2  # a generation beyond this one has more reserved
         # Per class, objects in the order of their last change: the newest last.
-        self._tables: dict[type[ApiClass], dict[str, Entity]] = {cls: {} for cls in CLASSES}
+        self._tables: dict[type[ApiClass], Table] = {cls: Table() for cls in CLASSES}
         self._indices = Indices()
         self._staging = Staging()
         self._queue: list[Staged] = []
@@ -120,15 +121,11 @@ class Store:
 
     def changed_since(self, cls: type[A], generation: int) -> Iterator[A]:
         """Objects of a class created or changed after a generation, the newest first."""
-        for entity in reversed(self._tables[cls].values()):
-            if entity.modified <= generation:
-                return
-            yield cast(A, entity)
+        return cast("Iterator[A]", self._tables[cls].changed_since(generation))
 
     def class_generation(self, cls: type[ApiClass]) -> int:
         """The generation of the last creation or change in a class that still shows; 0 where it is empty."""
-        table = self._tables[cls]
-        return next(reversed(table.values())).modified if table else 0
+        return self._tables[cls].newest
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have a function called after each commit with its changes in order; gives the way to stop that.

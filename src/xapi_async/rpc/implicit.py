@@ -20,6 +20,7 @@ from xapi_async.objects.relations import COMPUTED, FORWARD
 from xapi_async.objects.staging import Staged
 from xapi_async.objects.store import Store
 from xapi_async.objects.stored_names import stored_name
+from xapi_async.objects.table import Selection
 from xapi_async.operations.context import Context, Handler
 from xapi_async.rpc.convert import stored
 
@@ -49,10 +50,10 @@ def writer(cls: type[ApiClass], message: Message) -> Handler | None:
 
 def _getter(store: Store, cls: type[ApiClass], message: Message) -> Read:
     assert message.field is not None  # accessors carry their field
-    table, name, wire_class = store.table(cls), message.field.name, cls.FACTS.name
+    find, name, wire_class = store.table(cls).get, message.field.name, cls.FACTS.name
 
     def get(ref: str) -> Any:
-        entity = table.get(ref)
+        entity = find(ref)
         if entity is None:
             raise ApiError("HANDLE_INVALID", wire_class, ref)
         return getattr(entity, name)
@@ -61,7 +62,15 @@ def _getter(store: Store, cls: type[ApiClass], message: Message) -> Read:
 
 
 def _get_record(store: Store, cls: type[ApiClass]) -> Read:
-    return lambda ref: store.get(cls, ref)
+    find, wire_class = store.table(cls).get, cls.FACTS.name
+
+    def get(ref: str) -> Any:
+        entity = find(ref)
+        if entity is None:
+            raise ApiError("HANDLE_INVALID", wire_class, ref)
+        return entity
+
+    return get
 
 
 def _get_all(store: Store, cls: type[ApiClass]) -> Read:
@@ -78,8 +87,7 @@ def _get_all_records_where(store: Store, cls: type[ApiClass]) -> Read:
     table = store.table(cls)
 
     def where(expression: str) -> Mapping[str, Any]:
-        holds = compile_query(cls, expression)
-        return {ref: entity for ref, entity in table.items() if holds(entity)}  # type: ignore[arg-type]
+        return Selection(table, compile_query(cls, expression))
 
     return where
 

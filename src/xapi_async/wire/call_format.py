@@ -12,8 +12,15 @@ class BadRequestError(Exception):
     """A body that is no call. The message says why, for the error page."""
 
 
-Body = bytes | Sequence[bytes]
-"""The body of an answer, or what it is once put together: large ones are made of records that are kept anyway."""
+class Pieces(NamedTuple):
+    """A body as the parts that it is made of, such as records that are kept anyway. size: bytes of all together."""
+
+    parts: Sequence[bytes]
+    size: int
+
+
+Body = bytes | Pieces
+"""The body of an answer, in one piece or as what it is once put together."""
 
 Encode = Callable[[Outcome], Body]
 """Writes the outcome of a call."""

@@ -7,28 +7,44 @@ that makes it stale. So nothing here can be out of date; this module only counts
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 from xapi_async.objects.entity import Entity
 
-Form = Literal["xml", "json"]
+Form = Literal["xml", "json", "answer"]
 
 
 class Forms:
-    """The memo of an object: its record in each encoding, where it has been encoded."""
+    """The memo of an object: its record in each encoding, where it has been encoded.
 
-    __slots__ = ("__weakref__", "json", "xml")
+    answer: the XML as the whole answer of get_record. was_asked_for: whether that was given before.
+    """
+
+    __slots__ = ("__weakref__", "answer", "json", "was_asked_for", "xml")
 
     def __init__(self) -> None:
         self.xml: bytes | None = None
         self.json: bytes | None = None
+        self.answer: bytes | None = None
+        self.was_asked_for = False
+
+
+def unkept(entities: Iterable[Entity], form: Form) -> Iterator[Entity]:
+    """Those of some objects whose record is not kept in a form."""
+    return (entity for entity in entities if entity.memo is None or getattr(entity.memo, form) is None)
 
 
 class Kept:
-    """All encoded records of one server. budget: bytes that they may take together."""
+    """All encoded records of one server.
+
+    budget: bytes that they may take together. when_full: what is called when records are to make room, so
+    that nobody holds them any longer.
+    """
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
+        self.when_full: list[Callable[[], None]] = []
         self._sizes: dict[weakref.ref[Forms], int] = {}  # in the order in which they came
         self.used = 0
 
@@ -45,6 +61,9 @@ class Kept:
         reference = weakref.ref(forms, self._gone)
         self._sizes[reference] = self._sizes.get(reference, 0) + size
         self.used += size
+        if self.used > self._budget:
+            for let_go in self.when_full:
+                let_go()
         while self.used > self._budget:
             self._drop_oldest()
 
@@ -53,7 +72,7 @@ class Kept:
         self.used -= self._sizes.pop(reference)
         forms = reference()
         if forms is not None:
-            forms.xml = forms.json = None
+            forms.xml = forms.json = forms.answer = None
 
     def _gone(self, reference: weakref.ref[Forms]) -> None:
         self.used -= self._sizes.pop(reference, 0)

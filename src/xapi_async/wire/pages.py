@@ -39,9 +39,9 @@ def reply_pieces(reply: Reply, *, is_http_10: bool, keep_alive: bool) -> Sequenc
         size = len(body)
         head = _reply_head(content_type, size, is_http_10, keep_alive)
         return (head + body,) if size < LARGE else (head, body)
-    size = sum(map(len, body))
+    parts, size = body
     head = _reply_head(content_type, size, is_http_10, keep_alive)
-    return (b"".join((head, *body)),) if size < LARGE else (head, *body)
+    return (b"".join((head, *parts)),) if size < LARGE else (head, *parts)
 
 
 LARGE = 1 << 16

@@ -14,10 +14,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Origin
-from xapi_async.rpc.call import Call, Failure, Outcome, Waiting, Writing
+from xapi_async.rpc.call import Call, Failure, Outcome, Success, Waiting, Writing
 from xapi_async.rpc.dispatcher import internal_error
 from xapi_async.wire import jsonrpc, xmlrpc
 from xapi_async.wire.call_format import BadRequestError, Body, Decoded, Encode
+from xapi_async.wire.gradual import WITH_MANY, Gradually, Records, takes_long
 from xapi_async.wire.held import Held
 from xapi_async.wire.kept import Kept
 from xapi_async.wire.settings import WireSettings
@@ -64,7 +65,7 @@ class Reply(NamedTuple):
 
     def joined(self) -> bytes:
         """The body in one piece."""
-        return self.body if isinstance(self.body, bytes) else b"".join(self.body)
+        return self.body if isinstance(self.body, bytes) else b"".join(self.body.parts)
 
 
 class Asked(NamedTuple):
@@ -130,6 +131,7 @@ class RpcEndpoint:
         kept = Kept(settings.kept_record_bytes)
         self._xml = xmlrpc.XmlEncoder(kept)
         self._json = jsonrpc.JsonEncoder(kept)
+        self._gradually = Gradually()
         self._plain: dict[bytes, Decoded] = {}
         self._last_told: _Told | None = None
         self._last_written: _Told | None = None
@@ -163,6 +165,11 @@ class RpcEndpoint:
         except Exception as bug:
             outcome = Failure(internal_error(call.method, bug))
         if isinstance(outcome, tuple):
+            if type(outcome) is Success and type(outcome.value) in WITH_MANY:
+                records = self._xml if asked.kind == "xml" else self._json
+                if takes_long(records, outcome.value):
+                    gradual = self._written_gradually(records, outcome)
+                    return Pending(self._finish(decoded, gradual, content_type), only_waits=False)
             reply = Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
             return reply if self.gate is None or self.gate.is_open else _after_gate(self.gate, call, reply)
         if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
@@ -202,6 +209,9 @@ class RpcEndpoint:
             last = self._last_written = _Told(outcome, encode, reply)
         return last.reply
 
+    async def _written_gradually(self, records: Records, outcome: Success) -> Success:
+        return outcome._replace(value=await self._gradually.write(records, outcome.value))
+
     def told(self, waiting: Waiting, value: Any, encode: Encode, content_type: str) -> Reply:
         """The answer to a call that waited, from what it was told. Many are told the same, which is written once."""
         outcome = waiting.finish(waiting, value)
@@ -214,7 +224,8 @@ class RpcEndpoint:
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
             call = jsonrpc.decode_call(body, self.settings.max_depth)
-            return Decoded(call.method, call.params, False, partial(self._json.response, call.version, call.id))
+            encode = partial(self._json.response, call.version, call.id)
+            return Decoded(call.method, call.params, call.text_checked, encode)
         # Clients that watch something send the same few calls over and over, to the letter.
         known = self._plain.get(body)
         if known is not None:

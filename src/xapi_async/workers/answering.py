@@ -123,7 +123,7 @@ class Answering:
     def _reply(self, number: int, reply: Reply) -> None:
         if not self._replies:
             self._wake()
-        self._replies.append((number, *reply))
+        self._replies.append((number, reply.content_type, reply.joined()))
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from xapi_async.datamodel.types import VOID
 from xapi_async.rpc.call import Success
-from xapi_async.wire.call_format import Body
 from xapi_async.wire.held import Held
 from xapi_async.wire.rpc_endpoint import Asked, CallHeaders, PathKind, Reply, reply_to
 from xapi_async.workers.link import Link
@@ -18,7 +17,7 @@ from xapi_async.workers.settling import Settling
 PackedCall = tuple[int, bytes, PathKind, str, CallHeaders | None]
 """A number that its answer will have, body and what it is, address of the client, headers."""
 
-PackedReply = tuple[int, str, Body]
+PackedReply = tuple[int, str, bytes]
 """The call's number, type and body of the answer."""
 
 _WRITTEN = Success(VOID, None)

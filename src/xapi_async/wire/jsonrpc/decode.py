@@ -11,12 +11,13 @@ from xapi_async.wire.call_format import BadRequestError
 
 
 class JsonCall(NamedTuple):
-    """A call. version: 1 or 2. id: as JSON text, to be echoed."""
+    """A call. version: 1 or 2. id: as JSON text, to be echoed. text_checked: as of :class:`Decoded`."""
 
     method: str
     params: list[Any]
     version: int
     id: bytes
+    text_checked: bool
 
 
 def decode_call(body: bytes, max_depth: int) -> JsonCall:
@@ -34,7 +35,9 @@ def decode_call(body: bytes, max_depth: int) -> JsonCall:
         request_id = orjson.dumps(request["id"])
     except TypeError:
         raise BadRequestError("the id cannot be echoed") from None
-    return JsonCall(method, _params(request, version), version, request_id)
+    # JSON has control characters only as escapes; the others that XML cannot carry are not in ASCII.
+    text_checked = body.isascii() and b"\\" not in body
+    return JsonCall(method, _params(request, version), version, request_id, text_checked)
 
 
 def _version(request: dict[str, Any]) -> int:

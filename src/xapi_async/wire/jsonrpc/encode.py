@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +14,8 @@ from xapi_async.datamodel.language import public_fields
 from xapi_async.datamodel.types import VOID, ApiType, Map, Record, Set
 from xapi_async.objects.entity import Entity
 from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
-from xapi_async.wire.kept import Kept
+from xapi_async.wire.gradual import entities_in
+from xapi_async.wire.kept import Kept, unkept
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 
@@ -38,11 +39,21 @@ class JsonEncoder:
 
     def value(self, api_type: ApiType[Any], value: Any) -> bytes:
         """A value as JSON text."""
+        if type(value) is str:
+            return orjson.dumps(value)
         if api_type is EVENT_BATCH:
             return self._shared_batch(value)
         if api_type is EVENT_LIST:
             return orjson.dumps([self._event(event) for event in value], option=_OPTIONS)
         return orjson.dumps(self._plain(api_type, value), option=_OPTIONS)
+
+    def unwritten(self, value: Any) -> Iterator[Entity]:
+        """The objects in a value whose records are not kept."""
+        return unkept(entities_in(value), "json")
+
+    def write(self, entity: Entity) -> None:
+        """Write the record of an object, and keep it."""
+        self._record(entity, entity.FACTS.name)
 
     def _failure(self, version: int, request_id: bytes, error: ApiError) -> bytes:
         if version == 1:

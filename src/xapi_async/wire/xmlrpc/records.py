@@ -37,6 +37,23 @@ class XmlRecords:
         start = member.index(_NAME_END) + len(_NAME_END)  # of the reference, in which no markup is
         return member[start : -len(_MEMBER_END)]
 
+    def answer(self, entity: Entity, opening: bytes, closing: bytes) -> bytes:
+        """The record of a live object between what stands before and after it in an answer, always the same.
+
+        It is kept as well where it is asked for a second time before it changes. So who polls records is
+        answered as quickly as with a field, and who goes through all of them once makes none kept twice.
+        """
+        forms = entity.memo
+        if forms is not None and forms.answer is not None:
+            return forms.answer  # type: ignore[no-any-return]
+        answer = b"".join((opening, self.value(entity, entity.FACTS.name), closing))
+        forms = entity.memo
+        if forms is not None:
+            if forms.was_asked_for:
+                self._kept.keep(entity, "answer", answer)
+            forms.was_asked_for = True
+        return answer
+
     def member(self, entity: Entity) -> bytes:
         """The record of a live object as the ``<member>`` it is in a map by reference."""
         forms = entity.memo

@@ -14,20 +14,25 @@ from xapi_async.rpc.call import DateTime
 
 Text = Callable[[Any], str]
 
-_SPECIAL = re.compile('[<>&"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
-_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;"}
+_ILLEGAL_CHARACTERS = "\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
+_find_special = re.compile(f'[<>&"{_ILLEGAL_CHARACTERS}]').search
+_leave_out_illegal = re.compile(f"[{_ILLEGAL_CHARACTERS}]").sub
 
 
 def escape(text: str) -> str:
     """Text as it stands in an element; characters that XML cannot carry are left out."""
-    if _SPECIAL.search(text) is None:
+    if _find_special(text) is None:
         return text
-    return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], ""), text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    # Nothing printable is illegal, and Python knows that much sooner than a pattern does.
+    return text if text.isprintable() else _leave_out_illegal("", text)
 
 
 def value_text(api_type: ApiType[Any], record: Callable[[str], Text]) -> Text:
     """The function that writes values of a type. record: gives the one for records of a class."""
-    if isinstance(api_type, Enum | Ref):
+    if isinstance(api_type, Enum):
+        return _enum(api_type)
+    if isinstance(api_type, Ref):
         return _string
     if isinstance(api_type, Set):
         return _set(api_type, record)
@@ -60,9 +65,14 @@ def array_text(items: Iterable[str]) -> str:
 
 
 def _string(value: str) -> str:
-    if _SPECIAL.search(value) is None:
+    if not value or _find_special(value) is None:
         return f"<value>{value}</value>"
     return f"<value>{escape(value)}</value>"
+
+
+def _enum(api_type: Enum) -> Text:
+    texts = {value: _string(value) for value in api_type.values}
+    return lambda value: texts.get(value) or _string(value)
 
 
 def _int(value: int) -> str:
@@ -114,7 +124,7 @@ _EMPTY_STRUCT = struct_text(())
 
 def _set(api_type: Set[Any], record: Callable[[str], Text]) -> Text:
     item_text = value_text(api_type.item, record)
-    if item_text is _string:
+    if item_text is _string or isinstance(api_type.item, Enum):
         return _set_of_strings
 
     def write(value: Iterable[Any]) -> str:
@@ -127,7 +137,7 @@ def _set_of_strings(value: Iterable[str]) -> str:
     # Sets of thousands of references are common: looked through at once, and joined at once.
     if not value:
         return _EMPTY_ARRAY
-    if _SPECIAL.search("".join(value)) is not None:
+    if _find_special("".join(value)) is not None:
         return array_text(map(_string, value))
     return f"<value><array><data><value>{'</value><value>'.join(value)}</value></data></array></value>"
 
