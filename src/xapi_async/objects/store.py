@@ -42,8 +42,8 @@ Follower = Callable[[Sequence[Step], int], None]
 Tap = Callable[[Sequence[bytes], int], None]
 """Told of what a journal keeps of a commit, as pieces of JSON, with the generation of its last step."""
 
-LANDED_AT_ONCE = 64
-"""How many transactions land in one step, and tell whoever waits for no more than that: a millisecond's work."""
+LANDED_AT_ONCE = 24
+"""How many transactions land in one step, and tell whoever waits for no more than that: half a millisecond's work."""
 
 RESERVE = 1_000_000
 """How many generations are reserved ahead, so that changes that are not journaled can have some at once."""
@@ -212,6 +212,10 @@ class Store:
             self._wake.clear()
             await self._write_all()
         await self._write_all()
+
+    async def turn(self) -> None:
+        """Wait for a turn; for work that many may begin at the same moment. Those who wait for a commit have theirs."""
+        await self._turns.take()
 
     async def flush(self) -> None:
         """Write what is staged; when this returns, all of it has landed or was refused."""
