@@ -44,11 +44,11 @@ from xapi_async.wire.settings import WireSettings
 from xapi_async.workers.hello import InForce
 from xapi_async.workers.readers import AllTraffic, Readers, Writer
 
-GARBAGE_THRESHOLDS = (2_000, 200, 20)
+GARBAGE_THRESHOLDS = (700, 600, 20)
 """Objects made, less those gone, before young garbage is looked for; and passes before older garbage is, twice.
 
-Nearly all objects go by themselves, so that passes find next to nothing. A pass over the young takes half a
-millisecond with these, in which nobody is answered; ten times as many objects would take ten times as long.
+Nearly all objects go by themselves, so that passes find next to nothing. A pass over so many takes a fraction of a
+millisecond, in which nobody is answered; older garbage is looked for as seldom as if they were twenty times as many.
 """
 
 log = logging.getLogger(__name__)
