@@ -80,6 +80,8 @@ def paced_note(found: Measured) -> str:
     """How the calls were sent, and whether the generator kept to it."""
     late = f"sent within {found.lateness(0.99) * 1e6:.0f} µs"
     note = f"{found.rate:,.0f} calls/s, p50 {found.percentile(0.5) * 1000:.2f} ms, {late}"
+    if found.server:
+        note = f"{note}, {found.interrupted:,} times the server's core was taken from it"
     return f"{note}, {found.warnings}" if found.warnings else note
 
 

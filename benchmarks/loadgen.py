@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Control
 
 from benchmarks.connections import GOOD, PENDING, Connection, LostError, connect
-from benchmarks.processes import CpuTime, busy_everywhere, cpu_time, own_cpu
+from benchmarks.processes import CpuTime, busy_everywhere, cpu_time, interruptions, own_cpu
 from benchmarks.requests import XML_SUCCESS
 
 BUSY = 0.95
@@ -74,7 +74,8 @@ class Measured:
 
     cpu_share: of a core, by the generator itself, without what it only watched. late: seconds by which the requests
     of a load with a rate left later than they could, sorted. server: what each process of the server used meanwhile.
-    others: cores that other programs used, where the server's processes are known.
+    others: cores that other programs used, and interrupted: how often the system took the processor from the server
+    for something else, both where the server's processes are known.
     """
 
     calls: int
@@ -85,6 +86,7 @@ class Measured:
     late: Sequence[float] = field(default=(), repr=False)
     server: Sequence[CpuTime] = ()
     others: float = 0.0
+    interrupted: int = 0
 
     @property
     def rate(self) -> float:
@@ -178,6 +180,7 @@ class _Sender:
         self._seconds, self._late, self._errors = array("d"), array("d"), 0
         self._watched = 0.0
         everywhere, usage = busy_everywhere(), own_cpu()
+        interrupted = sum(map(interruptions, pids))
         before, start = [cpu_time(pid) for pid in pids], self._clock()
         self.phase(seconds, drains=True)
         while not self._seconds and self._open and not self._is_over and self._clock() - start < _STUCK:
@@ -198,6 +201,7 @@ class _Sender:
             late,
             server,
             max(0.0, others / elapsed),
+            sum(map(interruptions, pids)) - interrupted,
         )
 
     def phase(self, seconds: float, drains: bool = False) -> None:

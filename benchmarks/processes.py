@@ -63,6 +63,15 @@ def cpu_time(pid: int) -> CpuTime:
     return CpuTime(time.clock_gettime(~pid << 3 | 2), int(fields[11]) / _TICKS, int(fields[12]) / _TICKS)
 
 
+def interruptions(pid: int) -> int:
+    """How often the system has taken the processor from a process's first thread, which wanted to go on."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, count = line.partition(":")
+        if name == "nonvoluntary_ctxt_switches":
+            return int(count)
+    return 0
+
+
 def own_cpu() -> float:
     """Seconds that this process has used."""
     return _used(resource.RUSAGE_SELF)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 from benchmarks import loadgen
 from benchmarks.generator import Generator
 from benchmarks.loadgen import LATE, Load, Measured, run
+from benchmarks.processes import interruptions
 from benchmarks.requests import JSON_SUCCESS, post
 
 from tests.measuring.servers import Counting, answer, counting
@@ -135,6 +138,21 @@ def test_warnings_are_about_what_was_measured():
     paced = Measured(100, 1.0, [0.001] * 100, 0, cpu_share=0.99, late=[LATE / 2] * 100)
     assert paced.warnings == ""
     assert "OTHER PROGRAMS used 0.7 cores" in Measured(1, 1.0, [0.1], 0, 0.1, others=0.7).warnings
+
+
+def test_interruptions_are_counted():
+    cores = os.sched_getaffinity(0)
+    only = min(cores)
+    os.sched_setaffinity(0, [only])
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])  # on the same core, as it inherits that
+    try:
+        before, deadline = interruptions(os.getpid()), time.monotonic() + 20
+        while interruptions(os.getpid()) == before:
+            assert time.monotonic() < deadline
+    finally:
+        other.kill()
+        other.wait()
+        os.sched_setaffinity(0, cores)
 
 
 def test_a_load_ends_when_told():

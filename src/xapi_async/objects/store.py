@@ -44,8 +44,8 @@ Follower = Callable[[Sequence[Step], int], None]
 Tap = Callable[[Sequence[bytes], int], None]
 """Told of what a journal keeps of a commit, as pieces of JSON, with the generation of its last step."""
 
-LANDED_AT_ONCE = 64
-"""How many transactions land in one step, and tell whoever waits for no more than that: a millisecond's work."""
+LANDED_AT_ONCE = 48
+"""How many transactions land in one step, and tell whoever waits for no more than that: half a millisecond's work."""
 
 RESERVE = 1_000_000
 """How many generations are reserved ahead, so that changes that are not journaled can have some at once."""
@@ -218,6 +218,10 @@ class Store:
             await self._write_all()
         await self._write_all()
 
+    async def turn(self) -> None:
+        """Wait for a turn; for work that many may begin at the same moment. Those who wait for a commit have theirs."""
+        await self._turns.take()
+
     async def flush(self) -> None:
         """Write what is staged; when this returns, all of it has landed or was refused."""
         await finish(self._write_all())
@@ -320,12 +324,12 @@ class Store:
         """Make a batch visible, no faster than those who waited for it can go on without keeping others waiting."""
         for start in range(0, len(batch), LANDED_AT_ONCE):
             if start:
-                await self._turns.take()
+                await self._turns.take(ahead=True)
             at_once = batch[start : start + LANDED_AT_ONCE]
             self._land(at_once, was_staged=True)
             for staged in at_once:
                 if staged.waiter is not None and not staged.waiter.done():
-                    await self._turns.take()
+                    await self._turns.take(ahead=True)
                 staged.end()
 
     async def _reserve(self) -> None:

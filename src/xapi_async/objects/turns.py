@@ -1,71 +1,48 @@
-"""Turns: what many have ready at once is let go a few at a time, so that calls that come in between are answered.
+"""Turns: what many have ready at once is let go one by one, so that calls that come in between are answered.
 
 The event loop runs all that is ready before it looks at its sockets again. After a commit that a
-thousand operations waited for, that would be a thousand steps of work; here each round of the loop
-has as many of them as it can do in about a millisecond. How many that are is found out as it goes.
+thousand operations waited for, that would be a thousand steps of work. So each pass of the loop has one
+turn: what has arrived is answered, one operation goes on until it waits again, then sockets are looked
+at anew. However much arrives, an operation goes on in each pass, so none is kept from its end; and
+where nothing arrives, passes follow each other at once and cost some microseconds each.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from time import perf_counter
-
-LONG, SHORT = 0.001, 0.0005
-"""A round that took longer, in seconds, has half as many turns next time; a shorter one has more."""
-
-MOST, FIRST = 32, 8
-"""Turns of a round at the most, and of the first. The most is what a burst may get before any of it is measured."""
-
-PASSES = 3
-"""Passes of the loop that make a round: whoever gets a turn is woken in the next, and has begun others after that."""
 
 
 class Turns:
-    """Gives out turns in the order in which they are asked for."""
+    """Gives out turns in the order in which they are asked for, one in each pass of the event loop."""
 
     def __init__(self) -> None:
-        self._quota = FIRST
-        self._left = FIRST
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._is_going = False
-        self._began = 0.0
+        self._ahead: deque[asyncio.Future[None]] = deque()
+        self._is_ahead_next = True
+        self._is_taken = False
 
-    async def take(self) -> None:
-        """Wait for a turn; none is waited for as long as the current round has some left."""
-        if self._left and not self._waiting:
-            self._left -= 1
-            self._begin()
+    async def take(self, *, ahead: bool = False) -> None:
+        """Wait for a turn; none is waited for as long as nobody has taken that of the current pass.
+
+        ahead: to have every other turn, for what all later commits wait behind.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._is_taken:
+            self._is_taken = True
+            loop.call_soon(self._give)
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        self._begin()
+        turn: asyncio.Future[None] = loop.create_future()
+        (self._ahead if ahead else self._waiting).append(turn)
         await turn
 
-    def _begin(self) -> None:
-        if not self._is_going:
-            self._is_going = True
-            self._began = perf_counter()
-            self._go_on(PASSES)
-
-    def _go_on(self, passes: int) -> None:
-        if passes:
-            asyncio.get_running_loop().call_soon(self._go_on, passes - 1)
-        else:
-            self._end()
-
-    def _end(self) -> None:
-        took = perf_counter() - self._began
-        self._is_going = False
-        if took > LONG:
-            self._quota = max(1, self._quota // 2)
-        elif took < SHORT:
-            self._quota = min(MOST, self._quota * 2)
-        self._left = self._quota
-        while self._waiting and self._left:
-            turn = self._waiting.popleft()
+    def _give(self) -> None:
+        while self._ahead or self._waiting:
+            takes_ahead = (self._is_ahead_next and bool(self._ahead)) or not self._waiting
+            self._is_ahead_next = not takes_ahead
+            turn = (self._ahead if takes_ahead else self._waiting).popleft()
             if not turn.done():  # else whoever waited was cancelled
                 turn.set_result(None)
-                self._left -= 1
-        if self._left < self._quota or self._waiting:
-            self._begin()
+                asyncio.get_running_loop().call_soon(self._give)
+                return
+        self._is_taken = False

@@ -26,7 +26,13 @@ class Load(NamedTuple):
 
     def plus(self, other: Load, sign: int = 1) -> Load:
         """These and others together, or, with -1, without the others."""
-        return Load(*(mine + sign * its for mine, its in zip(self, other, strict=True)))
+        # Written out, as it is done for every host when a VM looks for one.
+        return Load(
+            self.overhead + sign * other.overhead,
+            self.dynamic_min + sign * other.dynamic_min,
+            self.dynamic_max + sign * other.dynamic_max,
+            self.static_max + sign * other.static_max,
+        )
 
 
 def one(vm: VM) -> Load:

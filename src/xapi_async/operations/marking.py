@@ -48,7 +48,7 @@ class Rules(Generic[A]):
     also_refresh: Callable[[Transaction, A], None] = lambda tx, target: None
     check_call: Callable[[Reader, A, str], ApiError | None] = lambda reader, target, operation: None
     may_show: Callable[[Reader, A, str], bool] = lambda reader, target, operation: True
-    candidates: Callable[[A], Sequence[str]] | None = None
+    candidates: Callable[[Reader, A], Sequence[str]] | None = None
 
 
 class Mark(NamedTuple):
@@ -61,7 +61,7 @@ class Mark(NamedTuple):
 
 def allowed_operations(reader: Reader, rules: Rules[A], target: A) -> tuple[str, ...]:
     """The operations allowed on an object now, of those that are shown."""
-    candidates = rules.shown if rules.candidates is None else rules.candidates(target)
+    candidates = rules.shown if rules.candidates is None else rules.candidates(reader, target)
     return tuple(
         operation
         for operation in candidates

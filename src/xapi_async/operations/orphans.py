@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.history import Change
+from xapi_async.objects.slices import sliced
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Background, Services
 
 PERIOD = 30.0
 """Seconds between passes; one does nothing unless something was deleted since the last."""
-
-AT_ONCE = 1000
-"""Objects looked at before others get their turn."""
 
 Needs = Mapping[type[ApiClass], Mapping[str, type[ApiClass]]]
 """By class, the references without which its objects are not kept, and the classes these point at."""
@@ -68,9 +65,7 @@ async def collect(services: Services, needs: Needs, deleters: Deleters) -> None:
 async def _orphans(services: Services, cls: type[ApiClass], needs: Mapping[str, type[ApiClass]]) -> list[str]:
     store = services.store
     found: list[str] = []
-    for number, ref in enumerate([target.ref for target in store.all(cls)]):
-        if number % AT_ONCE == 0:
-            await asyncio.sleep(0)
+    async for ref in sliced([target.ref for target in store.all(cls)]):
         target = store.find(cls, ref)
         if target is not None and any(store.find(to, getattr(target, field)) is None for field, to in needs.items()):
             found.append(ref)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from xapi_async.datamodel.classes import Session
@@ -16,6 +17,7 @@ from xapi_async.datamodel.types import NEVER, NULL_REF, ApiType
 from xapi_async.hypervisor.driver import Progress, unobserved
 from xapi_async.objects.clock import Clock, api_time, from_api_time
 from xapi_async.objects.entity import new_ref, new_uuid
+from xapi_async.objects.slices import sliced
 from xapi_async.objects.store import Store
 from xapi_async.operations.context import Caller, Context, Handlers
 from xapi_async.rpc.call import Call
@@ -25,6 +27,9 @@ EncodeValue = Callable[[ApiType[Any], Any], str]
 
 FINISHED = ("success", "failure", "cancelled")
 DESTROY_ANY = "task.destroy/any"
+REMOVED_AT_ONCE = 20
+"""Tasks that a pass removes in one transaction: more would keep others waiting."""
+
 SMALLEST_PROGRESS = 0.005
 """Progress that moved less than this since it was last shown is not worth an event."""
 
@@ -300,16 +305,23 @@ class Tasks:
         """One pass: remove the tasks whose time is over, then those beyond the number kept."""
         now = self._clock.now()
         tasks = list(self._store.all(TaskClass))
-        over = {task.ref for task in tasks if self._is_over(task, now)}
+        over = {task.ref async for task in sliced(tasks) if self._is_over(task, now)}
         left = [task for task in tasks if task.ref not in over]
         finished = sorted((task for task in left if task.status in FINISHED), key=lambda task: task.finished)
-        over.update(task.ref for task in finished[: max(0, len(left) - self._settings.kept)])
-        self._last_progress = {task.ref: task.progress for task in left if self._is_old(task, now)}
-        async with self._store.transaction() as tx:
-            for ref in over:
-                found = tx.find(TaskClass, ref)
-                if found is not None:
-                    tx.delete(found)
+        beyond = {task.ref for task in finished[: max(0, len(left) - self._settings.kept)]}
+        await self._remove(over, lambda task: self._is_over(task, now))
+        await self._remove(beyond, lambda task: True)
+        self._last_progress = {task.ref: task.progress async for task in sliced(left) if self._is_old(task, now)}
+
+    async def _remove(self, refs: Iterable[str], is_over: Callable[[TaskClass], bool]) -> None:
+        """Remove tasks of which that still holds, some at a time."""
+        left = iter(refs)
+        while some := tuple(islice(left, REMOVED_AT_ONCE)):
+            async with self._store.transaction() as tx:
+                for ref in some:
+                    found = tx.find(TaskClass, ref)
+                    if found is not None and is_over(found):
+                        tx.delete(found)
 
     def _is_over(self, task: TaskClass, now: float) -> bool:
         if task.status in FINISHED:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
+from xapi_async.objects.slices import sliced
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.storage.facts import live
 
 PERIOD = 5.0
 """Seconds between looks."""
 
-AT_ONCE = 200
-"""VMs looked at before others get their turn."""
-
 
 async def measure_memory(services: Services) -> None:
     """Background work: keep the memory figures of hosts and guests true. What stays as it is is not written."""
     while True:
         await services.clock.sleep(PERIOD)
-        for ref in [host.ref for host in services.store.all(Host)]:
+        async for ref in sliced([host.ref for host in services.store.all(Host)]):
             await measure(services, ref)
-            await asyncio.sleep(0)  # whoever waits gets their turn
 
 
 async def measure(services: Services, ref: str) -> None:
@@ -37,9 +33,7 @@ async def measure(services: Services, ref: str) -> None:
         return
     free = metrics.memory_total - host.memory_overhead
     changed: dict[str, int] = {}
-    for number, vm in enumerate(list(live(store, VM, host.resident_VMs))):
-        if number % AT_ONCE == AT_ONCE - 1:
-            await asyncio.sleep(0)
+    async for vm in sliced(list(live(store, VM, host.resident_VMs))):
         actual = vm.memory_target if vm.is_control_domain else services.hypervisor.memory(vm.uuid)
         free -= actual + vm.memory_overhead
         known = store.find(VMMetrics, vm.metrics)

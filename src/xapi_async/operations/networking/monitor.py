@@ -20,7 +20,7 @@ from xapi_async.operations.networking.scanning import learn
 PERIOD = 5.0
 """Seconds between looks at the links."""
 
-AT_ONCE = 256
+AT_ONCE = 16
 """Interfaces looked at before others get their turn."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from xapi_async.datamodel.classes.host import Host
@@ -11,6 +10,7 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
+from xapi_async.objects.slices import sliced
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
 from xapi_async.operations.networking.checks import is_bond_slave
@@ -21,9 +21,6 @@ from xapi_async.operations.networking.records import host_pifs, put
 from xapi_async.operations.networking.scanning import learn
 from xapi_async.operations.networking.visibility import vm_networks
 from xapi_async.operations.vm.hosts import is_host_live
-
-AT_ONCE = 1000
-"""VMs looked at before others get their turn."""
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +45,7 @@ async def _attach_for_guests(services: Services) -> None:
     """Bring up what the guests in the records use: a crash may have come before the host followed a change of them."""
     store = services.store
     used: dict[tuple[str, str], None] = {}
-    for number, ref in enumerate([vm.ref for vm in store.all(VM) if vm.resident_on != NULL_REF]):
-        if number % AT_ONCE == 0:
-            await asyncio.sleep(0)
+    async for ref in sliced([vm.ref for vm in store.all(VM) if vm.resident_on != NULL_REF]):
         vm = store.find(VM, ref)
         if vm is not None and vm.resident_on != NULL_REF and not vm.is_control_domain:
             used.update({(network.ref, vm.resident_on): None for network in vm_networks(store, ref)})

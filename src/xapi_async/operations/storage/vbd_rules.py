@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xapi_async.datamodel.classes.vbd import VBD
@@ -179,9 +179,38 @@ _CHECKS: Sequence[Callable[[_Case], ApiError | None]] = (
 )
 
 
+_LISTED: Mapping[tuple[bool, bool], tuple[str, ...]] = {
+    (is_cd, is_running): tuple(
+        operation
+        for operation in OPERATIONS
+        if (is_cd or operation not in CHANGING_MEDIA) and (is_running or operation not in HOTPLUG)
+    )
+    for is_cd in (False, True)
+    for is_running in (False, True)
+}
+"""What allowed_operations could list, of a CD drive or not, while its VM runs or not."""
+
+_BESIDE_OTHERS = tuple(operation for operation in OPERATIONS if operation in PAUSING)
+
+
+def _candidates(reader: Reader, vbd: VBD) -> tuple[str, ...]:
+    """The operations that are not ruled out by what a device is, what it does, and whether its VM runs."""
+    if vbd.current_operations:
+        return _BESIDE_OTHERS
+    vm = reader.find(VM, vbd.VM)
+    return _LISTED[vbd.type == "CD", vm is not None and vm.power_state == "Running"]
+
+
 def _refresh_disk(tx: Transaction, vbd: VBD) -> None:
     if not vbd.empty:
         refresh(tx, vdi_rules.RULES, vbd.VDI)
 
 
-RULES = Rules(VBD, shown=OPERATIONS, check=check, also_refresh=_refresh_disk, check_call=check_sharing)
+RULES = Rules(
+    VBD,
+    shown=OPERATIONS,
+    check=check,
+    also_refresh=_refresh_disk,
+    check_call=check_sharing,
+    candidates=_candidates,
+)

@@ -81,6 +81,9 @@ NOT_FOR_METADATA = frozenset(
 )
 """What cannot be done with a disk of which only the log of changes is left."""
 
+BESIDE_OTHERS = frozenset({"copy", "mirror"})
+"""What may go on with a disk while some other operation begins."""
+
 NOT_WHILE_TRACKED = frozenset({"mirror", "set_on_boot"})
 
 _HA_DISKS = frozenset({"ha_statefile", "redo_log"})
@@ -214,4 +217,19 @@ _SPECIAL: Mapping[str, Callable[[_Case], ApiError | None]] = {
     "disable_cbt": _cbt_error,
 }
 
-RULES = Rules(VDI, shown=LISTED, check=check)
+_LISTED_WHILE_IN_USE = tuple(operation for operation in LISTED if operation in {*WHILE_IN_USE, "copy"})
+
+
+def _candidates(reader: Reader, vdi: VDI) -> tuple[str, ...]:
+    """The listed operations that are not ruled out by what goes on with a disk and with the devices it is in."""
+    if any(current not in BESIDE_OTHERS for current in vdi.current_operations.values()):
+        return ()
+    is_used = False
+    for vbd in vbds_of_vdi(reader, vdi):
+        if vbd.current_operations:
+            return ()
+        is_used = is_used or is_in_use(vbd)
+    return _LISTED_WHILE_IN_USE if is_used else LISTED
+
+
+RULES = Rules(VDI, shown=LISTED, check=check, candidates=_candidates)

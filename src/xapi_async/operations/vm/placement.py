@@ -117,7 +117,7 @@ def _select(reader: Reader, vm: VM, hosts: list[Host], rng: random.Random, *, wi
         for host in hosts
     }
     upgrading = is_upgrading(reader)
-    for category in range(4):
+    for category in range(0 if vm.affinity in left else 1, 4):
         ranked = sorted(
             ((score, ref) for ref, candidate in left.items() if (score := _score(candidate, vm, category)) >= 0),
             key=lambda pair: -pair[0],

@@ -305,7 +305,7 @@ def _candidates(state: str, current: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def candidates(vm: VM) -> tuple[str, ...]:
+def candidates(reader: Reader, vm: VM) -> tuple[str, ...]:
     """The operations that allowed_operations could list, judged by the fields that rule out most."""
     return _candidates(vm.power_state, tuple(vm.current_operations.values()))
 

@@ -55,8 +55,9 @@ async def boot(ctx: Context, vm: str, choice: Choice, *, start_paused: bool = Fa
         async with ctx.store.transaction() as tx:
             freshen(tx, vm)
             host = reserve(tx, vm, choice, "vm_start", key)
-            refusal = _unreachable(ctx.services, host) or prepare_start(tx, vm, host, force=force)
         async with _released(ctx, vm, host):
+            async with ctx.store.transaction() as tx:  # another one, as each keeps others waiting while it is open
+                refusal = _unreachable(ctx.services, host) or prepare_start(tx, vm, host, force=force)
             if refusal is not None:
                 await _abandon(ctx.services, vm)
                 raise refusal

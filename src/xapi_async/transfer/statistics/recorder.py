@@ -8,12 +8,10 @@ from collections.abc import Iterable, Mapping
 from xapi_async.datamodel.classes import PIF, VM, Host, HostMetrics, Pool, Session, Task
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.hypervisor.driver import Statistic
+from xapi_async.objects.slices import sliced
 from xapi_async.operations.context import Services
 from xapi_async.transfer.statistics.archives import STEP, Recording
 from xapi_async.transfer.statistics.settings import StatisticsSettings
-
-BATCH = 20
-"""How many are measured before others have their turn."""
 
 EXTREMES = "create_min_max_in_new_VM_RRDs"
 """The key of the pool's other_config that asks for the least and greatest values too."""
@@ -47,15 +45,12 @@ class Recorder:
         if time <= self.time:
             return
         extremes = self._wants_extremes()
-        for host in self._chosen_hosts():
+        async for host in sliced(self._chosen_hosts()):
             recording = self._hosts.setdefault(host.uuid, Recording(self.time, extremes=extremes))
             recording.record(time, _measured(self._of_host(host)))
-            await self._services.clock.sleep(0)
-        self._choose_guests(extremes=extremes)
+        await self._choose_guests(extremes=extremes)
         hypervisor = self._services.hypervisor
-        for number, (uuid, recording) in enumerate(tuple(self._guests.items())):
-            if number % BATCH == BATCH - 1:
-                await self._services.clock.sleep(0)
+        async for uuid, recording in sliced(tuple(self._guests.items())):
             statistics = hypervisor.statistics(uuid)
             if statistics:
                 recording.record(time, _measured(statistics))
@@ -91,19 +86,18 @@ class Recorder:
 
     # What is recorded
 
-    def _choose_guests(self, *, extremes: bool) -> None:
+    async def _choose_guests(self, *, extremes: bool) -> None:
         hypervisor, store = self._services.hypervisor, self._services.store
-        for uuid in [uuid for uuid in self._guests if hypervisor.domain(uuid) is None]:
+        async for uuid in sliced([uuid for uuid in self._guests if hypervisor.domain(uuid) is None]):
             try:
                 store.by_uuid(VM, uuid)
             except ApiError:
-                del self._guests[uuid]
-        if len(self._guests) < self._settings.guests:
-            for domain in hypervisor.domains():
-                if domain.config.vm not in self._guests:
-                    self._guests[domain.config.vm] = Recording(self.time, extremes=extremes)
-                    if len(self._guests) >= self._settings.guests:
-                        return
+                self._guests.pop(uuid, None)
+        async for domain in sliced(tuple(hypervisor.domains())):
+            if len(self._guests) >= self._settings.guests:
+                return
+            if domain.config.vm not in self._guests:
+                self._guests[domain.config.vm] = Recording(self.time, extremes=extremes)
 
     def _chosen_hosts(self) -> list[Host]:
         store = self._services.store
