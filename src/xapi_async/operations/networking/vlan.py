@@ -11,6 +11,7 @@ from xapi_async.datamodel.classes.vlan import VLAN
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers, Services
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.networking.checks import (
     is_bond_slave,
     local_pif,
@@ -23,7 +24,6 @@ from xapi_async.operations.networking.checks import (
 from xapi_async.operations.networking.links import plug
 from xapi_async.operations.networking.records import is_vlan, new_vlan, vlans_over
 from xapi_async.operations.networking.unplugging import require_unpluggable, unplug
-from xapi_async.operations.vm.hosts import is_host_live
 
 HIGHEST_TAG = 4094
 

@@ -13,6 +13,7 @@ from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers, Services
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.marking import marked
 from xapi_async.operations.pools import ha_members
 from xapi_async.operations.pools.facts import post, require_feature
@@ -28,7 +29,6 @@ from xapi_async.operations.pools.plan_fields import recompute_plan
 from xapi_async.operations.pools.rules import RULES
 from xapi_async.operations.storage.facts import live
 from xapi_async.operations.vm.features import the_pool
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.placement import platform_version
 
 TIMEOUT_KEY = "timeout"

@@ -9,8 +9,8 @@ from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Services
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.storage.facts import live
-from xapi_async.operations.storage.sites import require_reachable
 from xapi_async.storage.driver import BackendError
 
 log = logging.getLogger(__name__)

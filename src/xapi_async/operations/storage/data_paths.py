@@ -12,9 +12,10 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.storage.facts import live, vbds_of_vdi
 from xapi_async.operations.storage.plugging import note_inactive
-from xapi_async.operations.storage.sites import failures, require_reachable
+from xapi_async.operations.storage.sites import failures
 
 _PATH = re.compile(r"vbd/([0-9]+)/(\w+)")
 

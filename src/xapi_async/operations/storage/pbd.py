@@ -16,6 +16,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers, Services
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.replication.foreign import forget_foreign, note_foreign
 from xapi_async.operations.storage import sr_rules
@@ -38,7 +39,7 @@ from xapi_async.operations.storage.metadata_disks import (
 from xapi_async.operations.storage.records import stop_writing
 from xapi_async.operations.storage.scanning import bring_in_line, make_dirty
 from xapi_async.operations.storage.secrets import delete_secrets, with_own_secrets
-from xapi_async.operations.storage.sites import driver_of, failures, repository, require_reachable, serving_pbd
+from xapi_async.operations.storage.sites import driver_of, failures, repository, serving_pbd
 
 log = logging.getLogger(__name__)
 

@@ -18,19 +18,13 @@ from xapi_async.objects.entity import new_uuid
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.blob import create_new_blob
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked, refresh
 from xapi_async.operations.storage import scanning, sr_rules
 from xapi_async.operations.storage.facts import live, pbds_of, rolling_upgrade, sm_of, the_pool
 from xapi_async.operations.storage.pbd import delete_pbd, new_pbd, plug
 from xapi_async.operations.storage.secrets import delete_secrets
-from xapi_async.operations.storage.sites import (
-    driver_of,
-    failures,
-    not_supported,
-    repository,
-    require_reachable,
-    site_of,
-)
+from xapi_async.operations.storage.sites import driver_of, failures, not_supported, repository, site_of
 
 log = logging.getLogger(__name__)
 

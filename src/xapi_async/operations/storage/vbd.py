@@ -15,6 +15,7 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.driver import DeviceRefusedError, HostDownError, HypervisorError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked, refresh
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.device_names import guest_name, is_hvm
@@ -29,7 +30,7 @@ from xapi_async.operations.storage.facts import (
 from xapi_async.operations.storage.loopback import NOT_FOR_VBDS
 from xapi_async.operations.storage.plugging import prepare_disk, release_disk, vbd_device
 from xapi_async.operations.storage.records import delete_vbd
-from xapi_async.operations.storage.sites import not_supported, require_reachable
+from xapi_async.operations.storage.sites import not_supported
 from xapi_async.operations.storage.vbd_records import assert_attachable, new_vbd, refresh_device
 from xapi_async.operations.storage.vbd_rules import RULES
 

@@ -14,12 +14,13 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.clock import api_time
 from xapi_async.objects.entity import STARTS, new_uuid
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import is_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.facts import has_feature, require_managed, sees, the_pool
 from xapi_async.operations.storage.loopback import in_control_domain
 from xapi_async.operations.storage.records import new_disk, note_sizes, put_disk, sizes_of, update_disk
-from xapi_async.operations.storage.sites import failures, is_reachable, site_of
+from xapi_async.operations.storage.sites import failures, site_of
 from xapi_async.operations.storage.vdi import create, destroy, finish, marked_disk, recorded, set_on_boot
 from xapi_async.storage.driver import STRETCH, CopyRequest, DiskState, Extent, Image
 from xapi_async.storage.kinds import is_own, kind_of

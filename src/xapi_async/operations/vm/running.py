@@ -10,12 +10,13 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.driver import DomainStateError, HypervisorError
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.attachments import marked_devices
 from xapi_async.operations.vm.domains import config_of
 from xapi_async.operations.vm.facts import is_live
-from xapi_async.operations.vm.hosts import api_error, require_reachable
+from xapi_async.operations.vm.hosts import api_error
 from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.preparing import raise_hardware_platform
 from xapi_async.operations.vm.reserving import AnyHost, ThisHost
