@@ -20,6 +20,7 @@ from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.replication.foreign import forget_foreign, note_foreign
 from xapi_async.operations.storage import sr_rules
+from xapi_async.operations.storage.attaching import is_held
 from xapi_async.operations.storage.facts import (
     ha_plans,
     ha_protected,
@@ -167,8 +168,8 @@ def _require_ha_whole(reader: Reader, host: Host, sr: SR) -> None:
 
 
 def _require_unused(reader: Reader, host: str, sr: SR) -> None:
-    """Raise VDI_IN_USE with every disk of the SR that a VM on the host uses."""
-    used: dict[str, None] = {}
+    """Raise VDI_IN_USE with every disk of the SR that a VM on the host uses, or the host itself."""
+    used = dict.fromkeys(vdi.ref for vdi in live(reader, VDI, sr.VDIs) if is_held(vdi, host))
     for vm in live(reader, VM, reader.get(Host, host).resident_VMs):
         for vbd in live(reader, VBD, vm.VBDs):
             vdi = None if vbd.empty or not is_in_use(vbd) else reader.find(VDI, vbd.VDI)

@@ -117,8 +117,7 @@ async def destroy(ctx: Context, self: str) -> None:
         vdi = ctx.store.get(VDI, self)
         site = site_of(ctx.services, vdi.SR)
         require_managed(vdi)
-        is_static = any(ref == self for _, ref in ctx.services.hosts.static_disks)
-        if is_static or any(is_in_use(vbd) for vbd in vbds_of_vdi(ctx.store, vdi)):
+        if any(is_in_use(vbd) for vbd in vbds_of_vdi(ctx.store, vdi)):
             raise ApiError("VDI_IN_USE", self, "destroy")
         with failures(vdi.SR, self):
             await site.driver.destroy_disk(site.sr, vdi.location)
