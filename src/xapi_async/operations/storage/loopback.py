@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pbd import PBD
@@ -42,14 +42,16 @@ async def in_control_domain(ctx: Context, vdi: str, mode: str, *, host: str | No
     store = ctx.store
     found = store.get(VDI, vdi)
     site = site_of(ctx.services, found.SR, host=host)
-    async with store.transaction() as tx:
-        device = _plug(tx, tx.get(VDI, vdi), mode, tx.get(PBD, site.pbd).host, ctx.task.ref)
-    try:
-        with failures(found.SR, vdi):
-            async with site.driver.opened(site.sr, found.location, writable=mode == "RW") as image:
-                yield image
-    finally:
-        await asyncio.shield(_unplug(ctx, vdi, device))
+    is_writable, disks = mode == "RW", ctx.services.open_disks
+    with disks.writing(vdi) if is_writable else nullcontext():
+        async with store.transaction() as tx:
+            device = _plug(tx, tx.get(VDI, vdi), mode, tx.get(PBD, site.pbd).host, ctx.task.ref)
+        try:
+            with failures(found.SR, vdi):
+                async with site.driver.opened(site.sr, found.location, writable=is_writable) as image:
+                    yield disks.noted(vdi, image) if is_writable else image
+        finally:
+            await asyncio.shield(_unplug(ctx, vdi, device))
 
 
 def _plug(tx: Transaction, vdi: VDI, mode: str, host: str, task: str) -> str | None:

@@ -197,6 +197,34 @@ async def _fill(ctx: Context, source: str, into: str, base: VDI | None, *, is_fr
         raise ApiError("VDI_IO_ERROR", str(error)) from error
 
 
+async def catch_up(ctx: Context, moved: Mapping[str, str]) -> None:
+    """Copy what was written to disks while they were being copied, until nothing is left and nobody writes.
+
+    moved: the copies, by the disks, of which :meth:`~.open_disks.OpenDisks.moving` takes note. Raises
+    VDI_IO_ERROR [text], TASK_CANCELLED [task], or what a backend does.
+    """
+    while True:
+        async with ctx.task.cancellable():
+            left = await ctx.services.open_disks.left_over(moved)
+        if not left:
+            return
+        for old, extents in left.items():
+            await _copy_again(ctx, old, moved[old], extents)
+
+
+async def _copy_again(ctx: Context, source: str, into: str, extents: Sequence[Extent]) -> None:
+    """Copy parts of a disk into the same places of another."""
+    try:
+        async with (
+            in_control_domain(ctx, source, "RO") as reading,
+            in_control_domain(ctx, into, "RW") as writing,
+        ):
+            with failures(ctx.store.get(VDI, into).SR, into):
+                await _copy_bytes(ctx, reading, writing, extents, is_sparse=True)
+    except OSError as error:
+        raise ApiError("VDI_IO_ERROR", str(error)) from error
+
+
 async def _copy_bytes(
     ctx: Context, reading: Image, writing: Image, extents: Sequence[Extent], *, is_sparse: bool
 ) -> None:
