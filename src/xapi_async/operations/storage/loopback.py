@@ -21,6 +21,7 @@ from xapi_async.operations.storage.facts import incompatible_type
 from xapi_async.operations.storage.plugging import drop_content_id, give_content_id
 from xapi_async.operations.storage.records import delete_vbd, note_sizes, update_disk
 from xapi_async.operations.storage.sites import failures, site_of
+from xapi_async.operations.storage.tracking import check_tracking
 from xapi_async.operations.storage.vbd_records import new_vbd
 from xapi_async.operations.storage.vbd_rules import HARMLESS_VDI_OPERATIONS
 from xapi_async.storage.driver import BackendError, Image
@@ -44,6 +45,8 @@ async def in_control_domain(ctx: Context, vdi: str, mode: str, *, host: str | No
     site = site_of(ctx.services, found.SR, host=host)
     is_writable, disks = mode == "RW", ctx.services.open_disks
     with disks.writing(vdi) if is_writable else nullcontext():
+        if is_writable:
+            await check_tracking(ctx.services, vdi)
         async with store.transaction() as tx:
             device = _plug(tx, tx.get(VDI, vdi), mode, tx.get(PBD, site.pbd).host, ctx.task.ref)
         try:

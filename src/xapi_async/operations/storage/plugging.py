@@ -19,6 +19,7 @@ from xapi_async.operations.context import Services
 from xapi_async.operations.storage.facts import live, sees
 from xapi_async.operations.storage.records import update_disk
 from xapi_async.operations.storage.sites import failures
+from xapi_async.operations.storage.tracking import check_tracking
 from xapi_async.storage.driver import BackendError, DiskState
 
 CONTENT_ID = "content_id"
@@ -65,6 +66,8 @@ async def prepare_disk(services: Services, vbd: str, host: str, *, is_start: boo
     with failures(sr.ref, vdi.ref):
         if is_start and vdi.on_boot == "reset":
             await driver.reset(sr.uuid, vdi.location)
+        if device.mode == "RW":
+            await check_tracking(services, vdi.ref)
         path = await driver.plug(where.uuid, sr.uuid, vdi.location, read_only=device.mode == "RO")
     async with store.transaction() as tx:
         _note_active(tx, tx.get(VDI, vdi.ref), host, device.mode)

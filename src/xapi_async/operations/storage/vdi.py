@@ -32,6 +32,7 @@ from xapi_async.operations.storage.records import (
 )
 from xapi_async.operations.storage.scanning import make_dirty
 from xapi_async.operations.storage.sites import Site, failures, site_of
+from xapi_async.operations.storage.tracking import tell_lost
 from xapi_async.storage.driver import BackendError, DiskRequest, DiskState
 from xapi_async.storage.kinds import require_text
 
@@ -295,9 +296,9 @@ async def resize(ctx: Context, vdi: str, size: int) -> None:
             target = tx.get(VDI, vdi)
             note_sizes(tx, site.ref, sizes, more=state.virtual_size - target.virtual_size)
             update_disk(tx, target, state)
-        if lost_tracking and ctx.services.messages is not None:
+        if lost_tracking:
             text = "The blocks that change can no longer be tracked, as the disk was resized"
-            await ctx.services.messages.post("VDI_CBT_RESIZE_FAILED", 3, "VDI", found.uuid, text)
+            await tell_lost(ctx.services, found, "VDI_CBT_RESIZE_FAILED", text)
 
 
 async def force_unlock(ctx: Context, vdi: str) -> None:

@@ -21,6 +21,7 @@ from xapi_async.operations.storage.facts import has_feature, require_managed, se
 from xapi_async.operations.storage.loopback import in_control_domain
 from xapi_async.operations.storage.records import new_disk, note_sizes, put_disk, sizes_of, update_disk
 from xapi_async.operations.storage.sites import failures, site_of
+from xapi_async.operations.storage.tracking import tell_lost
 from xapi_async.operations.storage.vdi import create, destroy, finish, marked_disk, recorded, set_on_boot
 from xapi_async.storage.driver import STRETCH, CopyRequest, DiskState, Extent, Image
 from xapi_async.storage.kinds import is_own, kind_of
@@ -60,7 +61,7 @@ async def clone(ctx: Context, vdi: str, driver_params: Mapping[str, str]) -> str
 
 async def _branch(ctx: Context, vdi: str, driver_params: Mapping[str, str], *, is_snapshot: bool) -> str:
     source = ctx.store.get(VDI, vdi)
-    site = site_of(ctx.services, source.SR)
+    site, was_tracked = site_of(ctx.services, source.SR), source.cbt_enabled
     require_managed(source)
     request = CopyRequest(
         uuid=new_uuid(),
@@ -86,6 +87,9 @@ async def _branch(ctx: Context, vdi: str, driver_params: Mapping[str, str], *, i
             values["sm_config"] = _branched_sm_config(tx.get(SR, source.SR), source, made.disk)
             copy = new_disk(tx, source.SR, made.disk, **values)
             note_sizes(tx, source.SR, sizes, more=made.disk.virtual_size)
+    if was_tracked and not source.cbt_enabled:
+        text = "The blocks that change can no longer be tracked, as no log could be begun when the disk was snapshotted"
+        await tell_lost(ctx.services, source, "VDI_CBT_SNAPSHOT_FAILED", text)
     return copy.ref
 
 
