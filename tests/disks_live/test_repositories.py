@@ -292,3 +292,29 @@ def test_a_probe_for_databases_tells_what_srs_are_called(lab: DiskLab, tmp_path:
     assert (found()["name_label"], found()["pool_metadata_detected"]) == ("the <LUN>", "true")
     shares = api.SR.probe(lab.host, {"server": "filer", "serverpath": "/export/vms", "probeversion": ""}, "nfs", {})
     assert [item.text for item in ElementTree.fromstring(shares).iter("Version")] == ["3", "4"]
+
+
+def test_a_device_is_for_one_sr(lab: DiskLab) -> None:
+    api = lab.api
+
+    def create(kind: str, config: dict[str, str]) -> str:
+        return str(api.SR.create(lab.host, config, "0", "second", "", kind, "user", False, {}))
+
+    (own,) = api.SR.get_PBDs(lab.sr)
+    device = api.PBD.get_device_config(own)["device"]
+    before = set(api.SR.get_all()), set(api.PBD.get_all())
+    for kind, config in (("ext", {"device": device}), ("lvm", {"device": f"/dev/sdx,{device}"})):
+        assert refused(create, kind, config) == ["SR_DEVICE_IN_USE"]
+    assert (set(api.SR.get_all()), set(api.PBD.get_all())) == before
+    lun = {"target": "192.0.2.1", "targetIQN": "iqn.2018-02.example:disks", "SCSIid": "3600d0ffee"}
+    first = create("lvmoiscsi", lun)
+    assert refused(create, "lvmohba", {"SCSIid": lun["SCSIid"]}) == ["SR_DEVICE_IN_USE"]
+    other = create("lvmoiscsi", {**lun, "SCSIid": "3600d0ffef"})
+    # Once the first is not in use any more, its device may be made another SR.
+    (pbd,) = api.SR.get_PBDs(first)
+    api.PBD.unplug(pbd)
+    second = create("lvmoiscsi", lun)
+    for sr in (other, second):
+        api.PBD.unplug(api.SR.get_PBDs(sr)[0])
+        api.SR.destroy(sr)
+    api.SR.destroy(first)
