@@ -318,3 +318,21 @@ def test_a_device_is_for_one_sr(lab: DiskLab) -> None:
         api.PBD.unplug(api.SR.get_PBDs(sr)[0])
         api.SR.destroy(sr)
     api.SR.destroy(first)
+
+
+def test_a_pool_of_several_hosts_may_keep_disks_in_files(tmp_path: Path) -> None:
+    with disk_lab(tmp_path, "--hosts", "2", "--set", "server.disks=files") as lab:
+        api = lab.api
+        assert (api.SR.get_type(lab.sr), api.SR.get_shared(lab.sr)) == ("nfs", True)
+        assert all(api.PBD.get_currently_attached(pbd) for pbd in api.SR.get_PBDs(lab.sr))
+        local = [sr for sr in api.SR.get_all() if api.SR.get_type(sr) == "lvm"]
+        disk = lab.disk(4 * MIB, local[1])
+        lab.fill(disk, noise(8, 4 * MIB))
+        copy = api.VDI.copy(disk, lab.sr, "OpaqueRef:NULL", "OpaqueRef:NULL")
+        assert lab.content(copy) == noise(8, 4 * MIB)
+        pbd = api.SR.get_PBDs(lab.sr)[0]
+        config = api.PBD.get_device_config(pbd)
+        uuids = ElementTree.fromstring(api.SR.probe(lab.host, config, "nfs", {})).iterfind("SR/UUID")
+        assert [item.text for item in uuids] == [api.SR.get_uuid(lab.sr)]
+        other = {**config, "serverpath": "/export/../../elsewhere"}
+        assert refused(api.SR.create, lab.host, other, "0", "", "", "nfs", "", True, {})[0] == "SR_BACKEND_FAILURE_73"
