@@ -17,9 +17,9 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.hosts.reaching import require_reachable
-from xapi_async.operations.marking import marked
+from xapi_async.operations.marking import marked, refresh
 from xapi_async.operations.replication.foreign import forget_foreign, note_foreign
-from xapi_async.operations.storage import sr_rules
+from xapi_async.operations.storage import sr_rules, vdi_rules
 from xapi_async.operations.storage.attaching import is_held
 from xapi_async.operations.storage.facts import (
     ha_plans,
@@ -106,6 +106,7 @@ async def plug(ctx: Context, self: str) -> None:
                 await driver.attach(host.uuid, repository(found, pbd))
             async with store.transaction() as tx:
                 tx.set(tx.get(PBD, self), currently_attached=True)
+                _refresh_disks(tx, sr)
         serving = serving_pbd(store, store.get(SR, sr))
         if serving is not None and serving.ref == self:
             try:
@@ -152,6 +153,13 @@ async def unplug(ctx: Context, self: str) -> None:
             raise
         async with store.transaction() as tx:
             tx.set(tx.get(PBD, self), currently_attached=False)
+            _refresh_disks(tx, sr)
+
+
+def _refresh_disks(tx: Transaction, sr: str) -> None:
+    """What is allowed of the disks of an SR depends on whether any host uses it."""
+    for vdi in tx.get(SR, sr).VDIs:
+        refresh(tx, vdi_rules.RULES, vdi)
 
 
 def _require_ha_whole(reader: Reader, host: Host, sr: SR) -> None:

@@ -210,6 +210,20 @@ async def set_mode(ctx: Context, self: str, value: str) -> None:
         tx.set(vbd, mode=value)
 
 
+async def set_type(ctx: Context, self: str, value: str) -> None:
+    """VBD.set_type: taken into use when the device is next attached."""
+    async with ctx.store.transaction() as tx:
+        tx.set(tx.get(VBD, self), type=value)
+        refresh(tx, RULES, self)
+
+
+async def set_unpluggable(ctx: Context, self: str, value: bool) -> None:
+    """VBD.set_unpluggable."""
+    async with ctx.store.transaction() as tx:
+        tx.set(tx.get(VBD, self), unpluggable=value)
+        refresh(tx, RULES, self)
+
+
 async def check_attachable(ctx: Context, self: str) -> None:
     """VBD.assert_attachable. Raises what would keep the VM from starting with the device."""
     assert_attachable(ctx.store, ctx.store.get(VBD, self))
@@ -255,6 +269,8 @@ HANDLERS: Handlers = {
     "VBD.insert": insert,
     "VBD.eject": eject,
     "VBD.set_mode": set_mode,
+    "VBD.set_type": set_type,
+    "VBD.set_unpluggable": set_unpluggable,
     "VBD.assert_attachable": check_attachable,
     "VBD.pause": pause,
     "VBD.unpause": unpause,

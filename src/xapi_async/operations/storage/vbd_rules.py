@@ -180,8 +180,7 @@ _CHECKS: Sequence[Callable[[_Case], ApiError | None]] = (
 
 
 def _refresh_disk(tx: Transaction, vbd: VBD) -> None:
-    if not vbd.empty:
-        refresh(tx, vdi_rules.RULES, vbd.VDI)
+    refresh(tx, vdi_rules.RULES, vbd.VDI)  # a drive that was made empty may name a disk nevertheless
 
 
 RULES = Rules(VBD, shown=OPERATIONS, check=check, also_refresh=_refresh_disk, check_call=check_sharing)

@@ -139,7 +139,9 @@ async def _note_destroyed(ctx: Context, self: str, site: Site) -> None:
 async def forget(ctx: Context, vdi: str) -> None:
     """VDI.forget: delete a disk's record; the next scan finds the disk again."""
     async with marked(ctx, vdi_rules.RULES, vdi, "forget"), ctx.store.transaction() as tx:
-        tx.delete(tx.get(VDI, vdi))
+        gone = tx.get(VDI, vdi)
+        tx.delete(gone)
+        refresh(tx, sr_rules.RULES, gone.SR)  # which may be destroyed once nothing is in it
 
 
 async def introduce(
