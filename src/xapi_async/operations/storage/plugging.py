@@ -46,6 +46,16 @@ async def prepare_disks(services: Services, vm: str, host: str, *, is_start: boo
         raise
 
 
+async def reset_disks(services: Services, vm: str) -> None:
+    """Drop what a guest that was booted anew wrote before to disks that forget it then. Raises what a backend does."""
+    for vbd in _filled(services.store, vm):
+        vdi = services.store.get(VDI, vbd.VDI)
+        if vdi.on_boot == "reset":
+            sr = services.store.get(SR, vdi.SR)
+            with failures(sr.ref, vdi.ref):
+                await services.storage.driver(sr.type, is_tools=sr.is_tools_sr).reset(sr.uuid, vdi.location)
+
+
 async def release_disks(services: Services, vm: str, host: str) -> None:
     """Release every disk of a VM on a host; what goes wrong with that is no matter."""
     await _release(services, [vbd.ref for vbd in _filled(services.store, vm)], host)
