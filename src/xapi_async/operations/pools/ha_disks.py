@@ -105,8 +105,8 @@ async def find_or_create(ctx: Context, sr: str, kind: str, size: int, name: str)
 def ha_disks(reader: Reader) -> list[str]:
     """The disks that high availability keeps its state and the database on."""
     statefiles = live(reader, VDI, the_pool(reader).ha_statefiles)
-    repositories = {statefile.SR for statefile in statefiles}
-    disks = (vdi for ref in repositories for vdi in live(reader, VDI, reader.get(SR, ref).VDIs))
+    repositories = live(reader, SR, dict.fromkeys(statefile.SR for statefile in statefiles))
+    disks = (vdi for sr in repositories for vdi in live(reader, VDI, sr.VDIs))
     return [vdi.ref for vdi in disks if vdi.type in HA_DISK_TYPES]
 
 

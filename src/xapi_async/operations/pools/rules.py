@@ -27,7 +27,7 @@ def check(reader: Reader, pool: Pool, operation: str) -> ApiError | None:
 
 def _refresh_disks(tx: Transaction, pool: Pool) -> None:
     """What is allowed of the disks that serve the pool depends on high availability, wherever they are."""
-    for vdi in [vdi for vdi in tx.all(VDI) if vdi.type in vdi_rules.SERVING_POOL]:
+    for vdi in [vdi for vdi in tx.view.all(VDI) if vdi.type in vdi_rules.SERVING_POOL]:
         refresh(tx, vdi_rules.RULES, vdi.ref)
 
 

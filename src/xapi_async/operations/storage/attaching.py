@@ -79,7 +79,7 @@ def held_for(reader: Reader, host: str, purpose: Purpose) -> Iterator[VDI]:
 
 def forget_holder(tx: Transaction, host: str) -> None:
     """Note that a host has nothing attached any more, because it went down or is no host of the pool."""
-    for vdi in list(tx.all(VDI)):
+    for vdi in list(tx.view.all(VDI)):
         left = tuple(holder for holder in vdi.held_by if not holder.startswith(_holder(host)))
         if len(left) < len(vdi.held_by):
             tx.set(vdi, held_by=left)

@@ -105,8 +105,7 @@ async def plug(ctx: Context, self: str) -> None:
             with failures(sr):
                 await driver.attach(host.uuid, repository(found, pbd))
             async with store.transaction() as tx:
-                tx.set(tx.get(PBD, self), currently_attached=True)
-                _refresh_disks(tx, sr)
+                _note_attached(tx, tx.get(PBD, self), is_attached=True)
         serving = serving_pbd(store, store.get(SR, sr))
         if serving is not None and serving.ref == self:
             try:
@@ -152,14 +151,16 @@ async def unplug(ctx: Context, self: str) -> None:
                 await _find_metadata(services, found)
             raise
         async with store.transaction() as tx:
-            tx.set(tx.get(PBD, self), currently_attached=False)
-            _refresh_disks(tx, sr)
+            _note_attached(tx, tx.get(PBD, self), is_attached=False)
 
 
-def _refresh_disks(tx: Transaction, sr: str) -> None:
-    """What is allowed of the disks of an SR depends on whether any host uses it."""
-    for vdi in tx.get(SR, sr).VDIs:
-        refresh(tx, vdi_rules.RULES, vdi)
+def _note_attached(tx: Transaction, pbd: PBD, *, is_attached: bool) -> None:
+    tx.set(pbd, currently_attached=is_attached)
+    sr = tx.get(SR, pbd.SR)
+    if not any(other.currently_attached for other in pbds_of(tx.view, sr) if other.ref != pbd.ref):
+        # The first or the last: what is allowed of the disks depends on whether any host uses the SR.
+        for vdi in sr.VDIs:
+            refresh(tx, vdi_rules.RULES, vdi)
 
 
 def _require_ha_whole(reader: Reader, host: Host, sr: SR) -> None:
