@@ -36,7 +36,7 @@ class ServerSettings:
         default="auto",
         metadata={
             "doc": "What disks are: files: real images in the folder of the section files; nominal: records without "
-            "bytes; auto: files, but nominal for a database that was made with VMs in it."
+            "bytes; auto: files, but nominal for a database that was made with VMs or several hosts in it."
         },
     )
     ready_file: str = field(

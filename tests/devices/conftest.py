@@ -68,8 +68,8 @@ class Rack:
             "domid": 3 if state in ("Running", "Paused") else -1,
             "metrics": await self.put(VMMetrics, hvm=given.pop("hvm", True)),
         }
-        if host is not None:
-            values["resident_on"] = self.hosts[host]
+        if host is not None or values["domid"] != -1:
+            values["resident_on"] = self.hosts[host or 0]
         return await self.put(VM, **{**values, **given})
 
     async def vgpu(self, kind: str, vm: str | None = None, **given: Any) -> str:

@@ -62,7 +62,7 @@ async def test_plugged_at_the_start_and_unplugged_while_running(rack):
     with pytest.raises(ApiError) as caught:
         placement.assert_host_has_usbs(rack.store, vm, rack.hosts[1])
     assert caught.value.code == "OPERATION_NOT_ALLOWED"
-    await rack.set(VM, vm, power_state="Running")
+    await rack.set(VM, vm, power_state="Running", resident_on=rack.hosts[0])
     async with rack.store.transaction() as tx:
         placement.note_usbs_plugged(tx, vm)
     assert (await rack.refused("VUSB.destroy", ref))[0] == "OPERATION_NOT_ALLOWED"

@@ -26,8 +26,9 @@ class SiteLab(DiskLab):
         self.api = self.session.xenapi
 
     def lun(self, name: str = "LUN") -> str:
-        """A new SR that the other site can reach too."""
-        return str(self.api.SR.create(self.host, LUN, "0", name, "Reachable from both", "lvmoiscsi", "", True, {}))
+        """A new SR that the other site can reach too; each name stands for a LUN of its own."""
+        lun = {**LUN, "SCSIid": LUN["SCSIid"] + name.removeprefix("LUN")}
+        return str(self.api.SR.create(self.host, lun, "0", name, "Reachable from both", "lvmoiscsi", "", True, {}))
 
     def attach(self, uuid: str) -> str:
         """The SR of the other site."""

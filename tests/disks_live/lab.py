@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -180,6 +181,12 @@ def disagreements(folder: Path, vdis: list[Any]) -> list[str]:
     wrong += [f"layer {name} is used by nothing" for name in layers.keys() - used]
     wrong += [f"layer {name} is not there" for name in used - layers.keys() if name and not name.startswith("file:")]
     return wrong
+
+
+def blocks(bitmap: str) -> set[int]:
+    """The numbers of the blocks that a bitmap names."""
+    found = base64.b64decode(bitmap)
+    return {8 * place + bit for place, byte in enumerate(found) for bit in range(8) if byte & (0x80 >> bit)}
 
 
 def noise(seed: int, length: int) -> bytes:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.client import refused
-from tests.disks_live.lab import BLOCK, MIB, DiskLab, disk_lab, noise
+from tests.disks_live.lab import BLOCK, MIB, DiskLab, blocks, disk_lab, noise
 
 DATA = noise(5, 3 * MIB) + bytes(5 * MIB)
 
@@ -23,12 +23,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DiskLab]:
     folder = tmp_path_factory.mktemp("nbd")
     with disk_lab(folder, environment={"XAPI_NBD_ENABLED": "true", "XAPI_NBD_PORT": "0"}) as lab:
         yield lab
-
-
-def blocks(bitmap: str) -> set[int]:
-    """The numbers of the blocks that a bitmap names."""
-    found = base64.b64decode(bitmap)
-    return {8 * place + bit for place, byte in enumerate(found) for bit in range(8) if byte & (0x80 >> bit)}
 
 
 def test_what_changed_is_what_was_written(lab: DiskLab) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.client import refused, until
-from tests.disks_live.lab import MIB, DiskLab, disk_lab, noise
+from tests.disks_live.lab import MIB, DiskLab, blocks, disk_lab, noise
 
 NONE = ("OpaqueRef:NULL", "OpaqueRef:NULL")
 INDEX, DATA, LOG = "disks.json.new", ".data", ".log"
@@ -180,6 +180,77 @@ def test_a_log_of_changes_that_fails(lab: FaultyLab, disk: str) -> None:
         assert lab.outcome(task)["error_info"][0] == "VDI_IO_ERROR"
     # It may claim too much, and never too little.
     assert lab.api.VDI.list_changed_blocks(first, disk)
+
+
+def test_a_log_of_changes_that_cannot_be_begun(lab: FaultyLab, disk: str) -> None:
+    (first,) = lab.api.VDI.get_snapshots(disk)
+    assert told(lab, disk) == []
+    with lab.failing("fsync", "layers"):
+        second = lab.api.VDI.snapshot(disk)
+    assert lab.api.VDI.get_cbt_enabled(disk) is False
+    assert told(lab, disk) == [("VDI_CBT_SNAPSHOT_FAILED", "3")]
+    # What was logged until then is the snapshot's.
+    assert lab.api.VDI.get_cbt_enabled(second) is True
+    assert blocks(lab.api.VDI.list_changed_blocks(first, second)) == set(range(16))
+    assert refused(lab.api.VDI.list_changed_blocks, second, disk)[0] == "SR_BACKEND_FAILURE_460"
+    lab.api.VDI.enable_cbt(disk)
+    lab.api.VDI.destroy(second)
+
+
+@pytest.mark.parametrize("how", ["upload", "plug", "start"])
+@pytest.mark.parametrize("damage", ["gone", "too long", "unreadable"])
+def test_a_log_of_changes_that_does_not_fit_the_disk(lab: FaultyLab, how: str, damage: str) -> None:
+    vdi = lab.disk(4 * MIB)
+    vm = lab.running_vm()
+    vbd = lab.device(vm, vdi)
+    lab.api.VDI.enable_cbt(vdi)
+    first = lab.api.VDI.snapshot(vdi)
+    lab.put_chunks(vdi, (0, b"noted"))
+    assert lab.api.VDI.get_cbt_enabled(vdi) is True
+    with spoilt(lab, vdi, damage):
+        if how == "upload":
+            lab.fill(vdi, noise(7, 4 * MIB))
+        elif how == "plug":
+            until(lambda: "plug" in lab.api.VBD.get_allowed_operations(vbd))
+            lab.api.VBD.plug(vbd)
+        lab.api.VM.hard_shutdown(vm)
+        if how == "start":
+            lab.api.VM.start(vm, False, False)
+            lab.api.VM.hard_shutdown(vm)
+    assert lab.api.VDI.get_cbt_enabled(vdi) is False
+    assert told(lab, vdi) == [("VDI_CBT_METADATA_INCONSISTENT", "3")]
+    assert refused(lab.api.VDI.list_changed_blocks, first, vdi)[0] == "SR_BACKEND_FAILURE_460"
+    # It can be begun anew.
+    lab.api.VDI.enable_cbt(vdi)
+    second = lab.api.VDI.snapshot(vdi)
+    lab.put_chunks(vdi, (MIB, b"noted again"))
+    assert blocks(lab.api.VDI.list_changed_blocks(second, vdi)) == {16}
+    lab.api.VM.destroy(vm)
+    for one in (first, second, vdi):
+        lab.api.VDI.destroy(one)
+    until(lambda: lab.disagreements() == [])
+
+
+@contextmanager
+def spoilt(lab: FaultyLab, vdi: str, damage: str) -> Iterator[None]:
+    """The log of a disk damaged."""
+    index = json.loads((lab.folder() / "disks.json").read_text())
+    log = lab.folder() / "layers" / f"{index['disks'][lab.uuid(vdi)]['log']}.log"
+    if damage == "unreadable":
+        with lab.failing("preadv", log.name):
+            yield
+        return
+    if damage == "gone":
+        log.unlink()
+    else:
+        log.write_bytes(bytes(4096))
+    yield
+
+
+def told(lab: FaultyLab, vdi: str) -> list[tuple[str, str]]:
+    """The names and priorities of the messages about a disk."""
+    records = lab.api.message.get("VDI", lab.uuid(vdi), "19700101T00:00:00Z").values()
+    return [(record["name"], record["priority"]) for record in records]
 
 
 def test_a_log_of_changes_that_is_gone(tmp_path: Path) -> None:

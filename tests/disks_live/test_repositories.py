@@ -292,3 +292,47 @@ def test_a_probe_for_databases_tells_what_srs_are_called(lab: DiskLab, tmp_path:
     assert (found()["name_label"], found()["pool_metadata_detected"]) == ("the <LUN>", "true")
     shares = api.SR.probe(lab.host, {"server": "filer", "serverpath": "/export/vms", "probeversion": ""}, "nfs", {})
     assert [item.text for item in ElementTree.fromstring(shares).iter("Version")] == ["3", "4"]
+
+
+def test_a_device_is_for_one_sr(lab: DiskLab) -> None:
+    api = lab.api
+
+    def create(kind: str, config: dict[str, str]) -> str:
+        return str(api.SR.create(lab.host, config, "0", "second", "", kind, "user", False, {}))
+
+    (own,) = api.SR.get_PBDs(lab.sr)
+    device = api.PBD.get_device_config(own)["device"]
+    before = set(api.SR.get_all()), set(api.PBD.get_all())
+    for kind, config in (("ext", {"device": device}), ("lvm", {"device": f"/dev/sdx,{device}"})):
+        assert refused(create, kind, config) == ["SR_DEVICE_IN_USE"]
+    assert (set(api.SR.get_all()), set(api.PBD.get_all())) == before
+    lun = {"target": "192.0.2.1", "targetIQN": "iqn.2018-02.example:disks", "SCSIid": "3600d0ffee"}
+    first = create("lvmoiscsi", lun)
+    assert refused(create, "lvmohba", {"SCSIid": lun["SCSIid"]}) == ["SR_DEVICE_IN_USE"]
+    other = create("lvmoiscsi", {**lun, "SCSIid": "3600d0ffef"})
+    # Once the first is not in use any more, its device may be made another SR.
+    (pbd,) = api.SR.get_PBDs(first)
+    api.PBD.unplug(pbd)
+    second = create("lvmoiscsi", lun)
+    for sr in (other, second):
+        api.PBD.unplug(api.SR.get_PBDs(sr)[0])
+        api.SR.destroy(sr)
+    api.SR.destroy(first)
+
+
+def test_a_pool_of_several_hosts_may_keep_disks_in_files(tmp_path: Path) -> None:
+    with disk_lab(tmp_path, "--hosts", "2", "--set", "server.disks=files") as lab:
+        api = lab.api
+        assert (api.SR.get_type(lab.sr), api.SR.get_shared(lab.sr)) == ("nfs", True)
+        assert all(api.PBD.get_currently_attached(pbd) for pbd in api.SR.get_PBDs(lab.sr))
+        local = [sr for sr in api.SR.get_all() if api.SR.get_type(sr) == "lvm"]
+        disk = lab.disk(4 * MIB, local[1])
+        lab.fill(disk, noise(8, 4 * MIB))
+        copy = api.VDI.copy(disk, lab.sr, "OpaqueRef:NULL", "OpaqueRef:NULL")
+        assert lab.content(copy) == noise(8, 4 * MIB)
+        pbd = api.SR.get_PBDs(lab.sr)[0]
+        config = api.PBD.get_device_config(pbd)
+        uuids = ElementTree.fromstring(api.SR.probe(lab.host, config, "nfs", {})).iterfind("SR/UUID")
+        assert [item.text for item in uuids] == [api.SR.get_uuid(lab.sr)]
+        other = {**config, "serverpath": "/export/../../elsewhere"}
+        assert refused(api.SR.create, lab.host, other, "0", "", "", "nfs", "", True, {})[0] == "SR_BACKEND_FAILURE_73"

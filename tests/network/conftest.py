@@ -13,6 +13,7 @@ from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.network import Network
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pool import Pool
+from xapi_async.datamodel.classes.vif import VIF
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.classes.vm_metrics import VMMetrics
 from xapi_async.datamodel.errors import ApiError
@@ -97,6 +98,13 @@ class Lab:
             )
             self.services.hypervisor.adopt([Domain(config, domid=7, is_paused=state == "Paused", started=0.0)])
         return vm
+
+    async def vif(self, vm: str, network: str = "", device: str = "0", *, attached: bool = False, **given: Any) -> str:
+        """An interface of a VM, on a network of its own where none is given. attached: shown so, at least."""
+        ref = await self.create(VIF, VM=vm, network=network or await self.network(), device=device, **given)
+        if attached:
+            await self.set(VIF, ref, currently_attached=True)
+        return ref
 
 
 async def bridged(lab: Lab) -> None:

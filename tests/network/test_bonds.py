@@ -85,9 +85,9 @@ async def test_what_a_bond_takes_over(lab):
     tunnel = await lab.call("tunnel.create", eth1.ref, await lab.network())
     old_mac = lab.store.get(PIF, lab.store.get(Tunnel, tunnel).access_PIF).MAC
     await lab.set(PIF, eth2.ref, disallow_unplug=True)
-    here = await lab.create(VIF, VM=await lab.vm("Running", 0), network=eth2.network, device="0")
-    elsewhere = await lab.create(VIF, VM=await lab.vm("Running", 1), network=eth2.network, device="0")
-    anywhere = await lab.create(VIF, VM=await lab.vm(), network=eth2.network, device="0")
+    here = await lab.vif(await lab.vm("Running", 0), eth2.network)
+    elsewhere = await lab.vif(await lab.vm("Running", 1), eth2.network)
+    anywhere = await lab.vif(await lab.vm(), eth2.network)
 
     bond = lab.store.get(Bond, await lab.call("Bond.create", network, (eth1.ref, eth2.ref), "", "active-backup", {}))
     master = lab.store.get(PIF, bond.master)
@@ -114,7 +114,7 @@ async def test_members_with_the_same_vlan(lab):
     first, second = await lab.network(), await lab.network()
     await lab.call("VLAN.create", eth1.ref, 5, first)
     await lab.call("VLAN.create", eth2.ref, 5, second)
-    vif = await lab.create(VIF, VM=await lab.vm("Running", 0), network=second, device="0")
+    vif = await lab.vif(await lab.vm("Running", 0), second)
     bond = await lab.call("Bond.create", await lab.network(), (eth1.ref, eth2.ref), "", "active-backup", {})
     master = lab.store.get(PIF, lab.store.get(Bond, bond).master)
     assert len(master.VLAN_slave_of) == 1
@@ -145,7 +145,7 @@ async def test_records_move_at_once_and_interfaces_after_them(lab):
     tunnel_network = await lab.network()
     await lab.call("tunnel.create", eth0.ref, tunnel_network)
     await lab.set(PIF, eth1.ref, disallow_unplug=True)
-    vif = await lab.create(VIF, VM=await lab.vm("Running", 0), network=eth1.network, device="0")
+    vif = await lab.vif(await lab.vm("Running", 0), eth1.network)
     address = eth0.IP
 
     def moved_to(network):

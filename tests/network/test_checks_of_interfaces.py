@@ -83,8 +83,7 @@ async def test_unplugging_the_transport_of_a_tunnel(lab):
     await lab.call("PIF.reconfigure_ip", transport.ref, "Static", "1.2.3.4", "255.0.0.0", "", "")
     await lab.call("tunnel.create", transport.ref, network)
     access = next(found for found in lab.store.all(PIF) if found.network == network)
-    vif = await lab.create(VIF, VM=await lab.vm("Running", 0), network=network, device="0")
-    await lab.set(VIF, vif, currently_attached=True)
+    vif = await lab.vif(await lab.vm("Running", 0), network, attached=True)
     it = climb(lab, "PIF.unplug", self=transport.ref)
     await it.refused("VIF_IN_USE", network, vif)
     await it.set(VIF, vif, currently_attached=False)
@@ -111,7 +110,7 @@ async def test_who_uses_a_network_of_a_host(lab):
         vm = await lab.vm(state, host)
         if starting and host is None:
             await lab.set(VM, vm, scheduled_to_be_resident_on=lab.hosts[0])
-        vif = await lab.create(VIF, VM=vm, network=pif.network, device="0")
+        vif = await lab.vif(vm, pif.network)
         marks = {"task": "attach"} if starting else {}
         await lab.set(VIF, vif, currently_attached=attached, current_operations=marks)
         if in_use:

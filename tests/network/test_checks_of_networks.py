@@ -96,8 +96,7 @@ async def test_vlan_destroy(lab):
     # On a slave, where an attached management interface is looked at first.
     vlan = await lab.call("VLAN.create", lab.pif(1, "eth1").ref, 5, await lab.network())
     untagged = lab.pif(1, "eth1", 5)
-    vif = await lab.create(VIF, VM=await lab.vm("Running", 1), network=untagged.network, device="0")
-    await lab.set(VIF, vif, currently_attached=True)
+    vif = await lab.vif(await lab.vm("Running", 1), untagged.network, attached=True)
     await lab.set(PIF, untagged.ref, bond_slave_of=await lab.put(Bond), management=True, VLAN=-1)
     it = climb(lab, "VLAN.destroy", self=vlan)
     await it.pool(ha_enabled=True, redo_log_enabled=True)

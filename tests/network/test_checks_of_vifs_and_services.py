@@ -43,7 +43,7 @@ async def test_vif_create(lab):
 
 async def test_vif_configure(lab):
     vm = await lab.vm()
-    vif = await lab.create(VIF, VM=vm, network=await lab.network(), device="0", locking_mode="locked")
+    vif = await lab.vif(vm, locking_mode="locked")
     it = climb(lab, "VIF.configure_ipv4", self=vif, mode="Static", address="1.2.3.4", gateway="x")
     await it.pool(restrictions={})
     await it.refused("LICENCE_RESTRICTION", "Guest_ip_setting")
@@ -66,7 +66,7 @@ async def test_vif_configure(lab):
 
 
 async def test_vif_locking_mode(lab):
-    vif = await lab.create(VIF, VM=await lab.vm("Running", 1), network=await lab.network(), device="0")
+    vif = await lab.vif(await lab.vm("Running", 1))
     controller = await lab.put(SDNController, protocol="pssl")
     it = climb(lab, "VIF.set_locking_mode", self=vif, value="locked")
     await it.pool(restrictions={})
@@ -136,8 +136,8 @@ async def test_pvs_server_introduce(lab):
 
 async def test_pvs_proxy_create(lab):
     vm = await lab.vm()
-    vif = await lab.create(VIF, VM=vm, network=await lab.network(), device="1")
-    first = await lab.create(VIF, VM=vm, network=await lab.network(), device="0")
+    vif = await lab.vif(vm, device="1")
+    first = await lab.vif(vm)
     await bridged(lab)
     it = climb(lab, "PVS_proxy.create", site="none", VIF="nothing")
     await it.pool(restrictions={})

@@ -83,8 +83,8 @@ async def test_sites_and_servers(lab):
 async def test_a_proxy_follows_its_vif(lab):
     site = await lab.call("PVS_site.introduce", "site", "", "uuid")
     vm, network = await lab.vm("Running", 0), await lab.network()
-    vif = await lab.create(VIF, VM=vm, network=network, device="0")
-    second = await lab.create(VIF, VM=vm, network=network, device="1")
+    vif = await lab.vif(vm, network)
+    second = await lab.vif(vm, network, device="1")
     assert await lab.refused("PVS_proxy.create", "none", vif) == ["INVALID_VALUE", "site", "none"]
     assert await lab.refused("PVS_proxy.create", site, "none") == ["INVALID_VALUE", "VIF", "none"]
     assert await lab.refused("PVS_proxy.create", site, second) == ["INVALID_DEVICE", "1"]
@@ -119,8 +119,8 @@ async def test_a_proxy_follows_its_vif(lab):
 async def test_orphans_are_collected(lab):
     site = await lab.put(PVSSite)
     vm = await lab.vm()
-    vif = await lab.create(VIF, VM=vm, network=await lab.network(), device="0")
-    kept = await lab.create(VIF, VM=await lab.vm(), network=await lab.network(), device="0")
+    vif = await lab.vif(vm)
+    kept = await lab.vif(await lab.vm())
     proxy = await lab.put(PVSProxy, VIF=vif, site=site)
     server = await lab.put(PVSServer, site="gone")
     async with lab.store.transaction() as tx:

@@ -102,8 +102,7 @@ async def test_forgetting_an_interface(lab):
 async def test_unplugging_in_order_of_the_checks(lab):
     pif = lab.pif(0, "eth1")
     vm = await lab.vm("Running", 0, ha_always_run=True, ha_restart_priority="restart")
-    vif = await lab.create(VIF, VM=vm, network=pif.network, device="0")
-    await lab.set(VIF, vif, currently_attached=True)
+    vif = await lab.vif(vm, pif.network, attached=True)
     await lab.set(PIF, pif.ref, managed=False, disallow_unplug=True, management=True)
     await lab.set(Pool, lab.pool.ref, ha_enabled=True)
     assert await lab.refused("PIF.unplug", pif.ref) == ["PIF_UNMANAGED", pif.ref]

@@ -41,7 +41,7 @@ async def test_by_where_it_is_and_could_be(lab, state, home, disks_on, moves):
     vm = await lab.vm(state, home)
     if disks_on is not None:
         await disk(lab, vm, *disks_on)
-    vif = await lab.create(VIF, VM=vm, network=eth1.network, device="0")
+    vif = await lab.vif(vm, eth1.network)
     network = await lab.network()
     bond = await lab.call("Bond.create", network, (eth1.ref,), "", "balance-slb", {})
     assert (lab.store.get(VIF, vif).network == network) is moves
@@ -52,7 +52,7 @@ async def test_by_where_it_is_and_could_be(lab, state, home, disks_on, moves):
 async def test_storage_that_is_not_plugged_in_does_not_count(lab):
     eth1, vm = lab.pif(0, "eth1"), await lab.vm()
     await disk(lab, vm, 1, attached=False)
-    vif = await lab.create(VIF, VM=vm, network=eth1.network, device="0")
+    vif = await lab.vif(vm, eth1.network)
     network = await lab.network()
     await lab.call("Bond.create", network, (eth1.ref,), "", "balance-slb", {})
     assert lab.store.get(VIF, vif).network == network
@@ -61,8 +61,8 @@ async def test_storage_that_is_not_plugged_in_does_not_count(lab):
 async def test_another_network_may_tie_a_vm_to_the_host(lab):
     eth1, vm, only_here = lab.pif(0, "eth1"), await lab.vm(), await lab.network()
     await lab.call("VLAN.create", lab.pif(0, "eth0").ref, 5, only_here)
-    vif = await lab.create(VIF, VM=vm, network=eth1.network, device="0")
-    tied = await lab.create(VIF, VM=vm, network=only_here, device="1")
+    vif = await lab.vif(vm, eth1.network)
+    tied = await lab.vif(vm, only_here, device="1")
     network = await lab.network()
     await lab.call("Bond.create", network, (eth1.ref,), "", "balance-slb", {})
     assert [lab.store.get(VIF, ref).network for ref in (vif, tied)] == [network, only_here]
@@ -70,7 +70,7 @@ async def test_another_network_may_tie_a_vm_to_the_host(lab):
 
 async def test_a_vif_in_use_goes_on_over_the_bond(lab):
     eth1, vm, network = lab.pif(0, "eth1"), await lab.vm("Running", 0), await lab.network()
-    vif = await lab.create(VIF, VM=vm, network=eth1.network, device="0")
+    vif = await lab.vif(vm, eth1.network)
     await lab.call("VIF.plug", vif)
     bond = await lab.call("Bond.create", network, (eth1.ref,), "", "balance-slb", {})
     moved = lab.store.get(VIF, vif)

@@ -48,8 +48,7 @@ async def test_nonsense_packet_sizes_become_the_usual_one(lab):
 async def test_destroying_a_network(lab):
     ref = await lab.network()
     running = await lab.vm("Running", 0)
-    vif = await lab.create(VIF, VM=running, network=ref, device="0")
-    await lab.set(VIF, vif, currently_attached=True)
+    vif = await lab.vif(running, ref, attached=True)
     assert await lab.refused("network.destroy", ref) == ["NETWORK_CONTAINS_VIF", vif]
     await lab.set(VIF, vif, currently_attached=False)
     metrics = lab.store.get(VIF, vif).metrics
@@ -82,8 +81,7 @@ async def test_purposes_of_the_whole_pool_go_together(lab):
 
 async def test_the_default_locking_mode_stays_while_a_vif_is_attached(lab):
     ref = await lab.network()
-    vif = await lab.create(VIF, VM=await lab.vm(), network=ref, device="0")
-    await lab.set(VIF, vif, currently_attached=True)
+    vif = await lab.vif(await lab.vm(), ref, attached=True)
     assert await lab.refused("network.set_default_locking_mode", ref, "disabled") == ["VIF_IN_USE", ref, vif]
     await lab.set(VIF, vif, currently_attached=False)
     await lab.call("network.set_default_locking_mode", ref, "disabled")
@@ -98,7 +96,7 @@ async def test_an_unmanaged_network_needs_its_bridge(lab):
 async def test_networks_are_brought_up_for_a_vm_and_released(lab):
     ref = await lab.network()
     vm = await lab.vm("Running", 0)
-    await lab.create(VIF, VM=vm, network=ref, device="0")
+    await lab.vif(vm, ref)
     bridge, uuid = lab.store.get(Network, ref).bridge, lab.store.get(Host, lab.hosts[0]).uuid
     await lab.call("network.attach_for_vm", lab.hosts[0], vm)
     assert lab.services.network.has_bridge(uuid, bridge)

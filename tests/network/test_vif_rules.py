@@ -83,7 +83,7 @@ async def test_every_case(lab, guest):
         vm_ref = await lab.vm(state, 0 if state in ("Running", "Paused") else None, hvm=hvm)
         if reported is not None:
             await lab.set(VM, vm_ref, guest_metrics=await lab.put(VMGuestMetrics, **reported))
-        ref = await lab.create(VIF, VM=vm_ref, network=network, device="0")
+        ref = await lab.vif(vm_ref, network)
         vm, vif = lab.store.get(VM, vm_ref), lab.store.get(VIF, ref)
         for plugged, busy, vm_busy in itertools.product(PLUGGED, ("", *OPERATIONS), ("", *BLOCKING, *OTHERS)):
             flags = {"currently_attached": False, "reserved": False, **plugged}
@@ -106,7 +106,7 @@ async def test_the_calls_do_what_the_rules_say(lab, guest):
         vm_ref = await lab.vm(state, 0 if state in ("Running", "Paused") else None, hvm=hvm)
         if reported is not None:
             await lab.set(VM, vm_ref, guest_metrics=await lab.put(VMGuestMetrics, **reported))
-        ref = await lab.create(VIF, VM=vm_ref, network=network, device="0")
+        ref = await lab.vif(vm_ref, network)
         vm, vif = lab.store.get(VM, vm_ref), lab.store.get(VIF, ref)
         for attached, vm_busy in itertools.product((False, True), ("", "suspend", "snapshot")):
             await lab.set(VM, vm_ref, current_operations={"t": vm_busy} if vm_busy else {})
@@ -137,7 +137,7 @@ async def test_what_is_shown_when_nothing_is_under_way(lab, state, hvm, reported
     vm = await lab.vm(state, hvm=hvm)
     if reported is not None:
         await lab.set(VM, vm, guest_metrics=await lab.put(VMGuestMetrics, **reported))
-    vif = await lab.create(VIF, VM=vm, network=await lab.network(), device="0")
+    vif = await lab.vif(vm)
     await lab.set(VIF, vif, currently_attached=bool(attached))
     async with lab.store.transaction() as tx:
         refresh(tx, RULES, vif)
@@ -146,7 +146,7 @@ async def test_what_is_shown_when_nothing_is_under_way(lab, state, hvm, reported
 
 async def test_a_vif_that_stays_busy_is_given_up_after_two_hours(lab):
     vm = await lab.vm("Running", 0)
-    vif = await lab.create(VIF, VM=vm, network=await lab.network(), device="0")
+    vif = await lab.vif(vm)
     await lab.set(VIF, vif, current_operations={"other": "attach"})
     start = lab.services.clock.now()
     refused = await lab.refused("VIF.plug", vif)
@@ -156,7 +156,7 @@ async def test_a_vif_that_stays_busy_is_given_up_after_two_hours(lab):
 
 async def test_waiting_for_a_busy_vif_can_be_cancelled(lab):
     vm = await lab.vm("Running", 0)
-    vif = await lab.create(VIF, VM=vm, network=await lab.network(), device="0")
+    vif = await lab.vif(vm)
     await lab.set(VIF, vif, current_operations={"other": "attach"})
     lab.ctx.task.cancelled = True
     assert await lab.refused("VIF.plug", vif) == ["TASK_CANCELLED", lab.ctx.task.ref]

@@ -65,7 +65,7 @@ async def test_a_vlan_whose_interface_fails_to_come_up_stays(lab):
 async def test_what_is_put_to_use_while_it_goes_down_stays(lab, monkeypatch, kind):
     network, base = await lab.network(), lab.pif(0, "eth0").ref
     ref = await lab.call(f"{kind}.create", base, *([5] if kind == "VLAN" else []), network)
-    vif = await lab.create(VIF, VM=await lab.vm("Running", 0), network=network, device="0")
+    vif = await lab.vif(await lab.vm("Running", 0), network)
 
     async def down(host, interface):
         await lab.set(VIF, vif, currently_attached=True)

@@ -9,6 +9,7 @@ from tests.copies.lab import Lab
 from tests.pools.between_hosts import master_and_slaves, new_disk, the_pool
 from tests.pools.test_high_availability import enable, fail, look_for, messages, protected_vm, shown
 from xapi_async.datamodel.classes.host import Host
+from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.operations.pools.ha_monitor import Watch
 
 NO_STATEFILE, NOT_A_MEMBER, A_MEMBER = ["HA_HOST_CANNOT_ACCESS_STATEFILE"], ["HA_NOT_ENABLED"], ["HA_IS_ENABLED"]
@@ -137,7 +138,7 @@ async def test_a_host_that_has_left_stays_away_until_it_joins(pool: Lab):
     slave, master = pool.get(Host, pool.slave), pool.get(Host, pool.master)
     assert (slave.ha_network_peers, master.ha_network_peers) == ((), (master.uuid,))
     statefiles = shown(pool).ha_statefiles
-    metadata = next(disk for _, disk in pool.services.pool.attached if disk not in statefiles)
+    metadata = next(disk.ref for disk in pool.store.all(VDI) if disk.held_by and disk.ref not in statefiles)
     await pool.call("host.preconfigure_ha", pool.slave, statefiles, metadata, "")
     await pool.call("host.ha_join_liveset", pool.slave)
     await look_for(pool, watch, 20)

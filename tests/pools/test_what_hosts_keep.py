@@ -42,8 +42,11 @@ def test_a_crash_loses_nothing_of_it(server: LiveServer) -> None:
     assert initial_auth(server) == "another secret"
     with as_host(server.url, "another secret") as api:
         assert refused(api.VDI.destroy, disk) == ["VDI_IN_USE", disk, "destroy"]
+        assert "destroy" not in api.VDI.get_allowed_operations(disk)
+        assert "destroy" in api.VDI.get_allowed_operations(other)
         api.VDI.destroy(other)
         api.host.detach_static_vdis(slave, [disk])
+        assert "destroy" in api.VDI.get_allowed_operations(disk)
         api.VDI.destroy(disk)
 
 

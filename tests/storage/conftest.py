@@ -56,6 +56,7 @@ class Lab:
         self.clock = clock
         self.ctx: Context = context(services)
         self.hosts: list[str] = []
+        self.srs = 0
 
     async def call(self, message: str, *args: Any) -> Any:
         """Send a message under a task of its own."""
@@ -87,9 +88,11 @@ class Lab:
     # Storage
 
     async def sr(self, kind: str = "lvm", *, host: int = 0, shared: bool | None = None, **config: str) -> str:
-        """An SR of a type, plugged."""
+        """An SR of a type, plugged; each is on a device of its own."""
         shared = kind in ("nfs", "lvmoiscsi") if shared is None else shared
-        given = {**CONFIGS[kind], **config}
+        self.srs += 1
+        own = {key: f"{CONFIGS[kind][key]}{self.srs}" for key in ("device", "SCSIid") if key in CONFIGS[kind]}
+        given = {**CONFIGS[kind], **own, **config}
         made: str = await self.call("SR.create", self.hosts[host], given, 0, f"an {kind}", "", kind, "user", shared, {})
         return made
 

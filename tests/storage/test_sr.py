@@ -329,7 +329,7 @@ LUN = {"target": "san", "targetIQN": "iqn.x", "SCSIid": "36001"}
 
 
 async def test_a_probe_for_databases_tells_what_srs_are_called(lab: Lab) -> None:
-    sr = await lab.sr("lvmoiscsi")
+    sr = await lab.sr("lvmoiscsi", **LUN)
     await lab.call("SR.set_name_label", sr, "the <LUN>")
     await lab.call("SR.set_name_description", sr, "text")
 
@@ -346,7 +346,7 @@ async def test_a_probe_for_databases_tells_what_srs_are_called(lab: Lab) -> None
 
 
 async def test_a_probe_tells_names_that_xml_cannot_carry(lab: Lab) -> None:
-    sr = await lab.sr("lvmoiscsi")
+    sr = await lab.sr("lvmoiscsi", **LUN)
     await lab.call("SR.set_name_label", sr, "a\x01b\ufffe")
     xml = await lab.call("SR.probe", lab.hosts[0], LUN, "lvmoiscsi", {"metadata": "true"})
     assert ElementTree.fromstring(xml).findtext("SR/name_label") == "a\ufffdb\ufffd"

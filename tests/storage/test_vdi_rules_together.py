@@ -45,6 +45,7 @@ STATES: Mapping[str, Mapping[str, Any]] = {
     **{f"ha {ha}": {"ha": ha} for ha in ("on", "ha_enable", "ha_disable")},
     "udev": {"sr_type": "udev"},
     "tools": {"tools": True},
+    "held": {"held_by": ("OpaqueRef:host static",)},
 }
 """What may be the case, apart from a plain disk that nobody uses."""
 
@@ -100,7 +101,9 @@ def _own(op: str, facts: Mapping[str, Any], vdi: str, sr: str) -> list[str] | No
         if ha_disk:
             return ["HA_IS_ENABLED"]
         switching = {"ha_enable": "HA_ENABLE_IN_PROGRESS", "ha_disable": "HA_DISABLE_IN_PROGRESS"}.get(ha or "")
-        return [switching] if switching and kind in ("ha_statefile", "metadata") else None
+        if switching and kind in ("ha_statefile", "metadata"):
+            return [switching]
+        return ["VDI_IN_USE", vdi, op] if facts.get("held_by") else None
     if op == "forget":
         return ["HA_IS_ENABLED"] if ha_disk else ["VDI_HAS_RRDS", vdi] if kind == "rrd" else None
     if op in ("resize", "resize_online"):
@@ -128,8 +131,8 @@ class Stage:
     async def show(self, facts: Mapping[str, Any]) -> None:
         store = self.lab.store
         async with store.transaction() as tx:
-            own = ("type", "cbt_enabled", "is_a_snapshot", "sharable", "on_boot")
-            plain = {"type": "user", "cbt_enabled": False, "is_a_snapshot": False, "sharable": False}
+            own = ("type", "cbt_enabled", "is_a_snapshot", "sharable", "on_boot", "held_by")
+            plain = {"type": "user", "cbt_enabled": False, "is_a_snapshot": False, "sharable": False, "held_by": ()}
             values = {**plain, "on_boot": "persist", **{key: facts[key] for key in own if key in facts}}
             running = {"t": facts["running"]} if "running" in facts else {}
             tx.set(tx.get(VDI, self.vdi), current_operations=running, **values)
@@ -209,7 +212,7 @@ UNMARKED_SR = {"copy", "forget", "update", "force_unlock"}
 CALLED = (
     "upgrade", "running mirror", "running clone", "running copy", "attached RW", "attached RO", "busy device",
     "without VDI_SNAPSHOT", "without VDI_CONFIG_CBT", "type rrd", "type suspend", "type ha_statefile",
-    "type cbt_metadata", "tracked", "snapshot", "tracked snapshot", "sharable", "reset", "tools",
+    "type cbt_metadata", "tracked", "snapshot", "tracked snapshot", "sharable", "reset", "tools", "held",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from xapi_async.datamodel.classes.pbd import PBD
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.types import NULL_REF
+from xapi_async.inventory import shares
 from xapi_async.inventory.hardware import HostSettings
 from xapi_async.inventory.maker import Maker
 from xapi_async.inventory.memory import MIB
@@ -218,9 +219,9 @@ def _translated(key: str, name: str, description: str = "") -> dict[str, str]:
 
 def _shared_config(kind: str, number: int) -> dict[str, str]:
     if kind == "nfs":
-        return {"server": "storage.example", "serverpath": f"/export/xenserver/{number}"}
+        return {"server": shares.SERVER, "serverpath": shares.path_of(number)}
     return {
-        "target": "storage.example",
+        "target": shares.SERVER,
         "targetIQN": "iqn.2018-02.example.storage:xenserver",
         "port": "3260",
         "SCSIid": f"36001405{number:024x}",

@@ -19,6 +19,7 @@ from xapi_async.operations.notices import Messages
 from xapi_async.operations.pools.state import PoolState
 from xapi_async.operations.program_settings import ProgramSettings
 from xapi_async.operations.replication.replicas import Replicas
+from xapi_async.operations.storage.open_disks import OpenDisks
 from xapi_async.storage.driver import Storage
 from xapi_async.storage.nbd_listener import NbdListener
 
@@ -73,6 +74,8 @@ class Services:
     """For a session that sees a copy of a database: what this pool's own calls share."""
     replicas: Replicas = field(default_factory=Replicas)
     """The copies of the database on disks."""
+    open_disks: OpenDisks = field(default_factory=OpenDisks)
+    """The disks that the server itself writes to."""
     back_up: Callable[[str], Awaitable[None]] = no_copy
     """Keeps a copy of the database under a name; nothing for a database in memory. Raises INTERNAL_ERROR [text]."""
     running_schedules: set[str] = field(default_factory=set)

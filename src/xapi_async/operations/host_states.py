@@ -38,8 +38,6 @@ class HostStates:
     """Their clocks go wrong, and somebody was told."""
     copied: dict[str, int] = field(default_factory=dict)
     """By host's uuid, the generation of the copy of the database that it was asked to keep."""
-    static_disks: set[tuple[str, str]] = field(default_factory=set)
-    """A host with a disk that it has attached outside of any VM, because it was told to."""
     attaching: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     """By host's uuid, held while it attaches or detaches such disks."""
     keeping: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from xapi_async.storage.bitmap import Bitmap
+from xapi_async.storage.index import sync_folder
 from xapi_async.storage.layers import BLOCK, File
 
 SUFFIX = ".log"
@@ -49,6 +50,25 @@ class ChangeLog:
         self._file.write(first, bytes(self.changed.data[first:end]))
         os.fdatasync(self._file.fd)
         self._saved = True
+
+
+def begin(folder: Path, name: str) -> bool:
+    """Make an empty log that lasts; gives whether that could be done. The caller removes what a failure leaves."""
+    try:
+        ChangeLog.create(folder, name)
+        sync_folder(folder)
+    except OSError:
+        return False
+    return True
+
+
+def is_whole(folder: Path, name: str, size: int) -> bool:
+    """Whether the log of a disk of ``size`` bytes is there, can be read, and is none of a larger disk."""
+    try:
+        changed = ChangeLog(folder, name).changed
+    except OSError:
+        return False
+    return len(changed.data) <= -(-size // (8 * BLOCK))
 
 
 def union(logs: Iterable[ChangeLog], size: int) -> bytes:

@@ -24,7 +24,7 @@ from typing import Any
 from xapi_async.storage import index as indices
 from xapi_async.storage.bitmap import Bitmap
 from xapi_async.storage.chain import allocation, difference, read_into
-from xapi_async.storage.changed_blocks import SUFFIX, ChangeLog, union
+from xapi_async.storage.changed_blocks import SUFFIX, ChangeLog, begin, is_whole, union
 from xapi_async.storage.disk import Disk
 from xapi_async.storage.foreign import is_parent, open_foreign
 from xapi_async.storage.index import FOREIGN, DiskEntry, Index
@@ -125,18 +125,21 @@ class DiskFolder:
     def snapshot(self, uuid: str, new: str, details: Mapping[str, Any]) -> None:
         """Make a disk that is what another one is now, and follows its log of changes.
 
-        Raises NoSuchDiskError, ChainTooLongError and OSError.
+        Where no further log can be made the other one is logged no more. Raises NoSuchDiskError, ChainTooLongError
+        and OSError.
         """
         with self._settled(uuid) as entry:
-            index = self.index
-            index = index.with_disk(new, dataclasses.replace(entry, details=details, foreign=""))
+            index = self.index.with_disk(new, dataclasses.replace(entry, details=details, foreign=""))
             if not entry.log:
                 self.commit(index)
                 return
             with self._new_file() as log:
-                ChangeLog.create(self._files, log)
-                indices.sync_folder(self._files)
-                index = index.with_log(log, entry.log).with_disk(uuid, dataclasses.replace(entry, log=log))
+                if begin(self._files, log):
+                    index = index.with_log(log, entry.log)
+                    index = index.with_disk(uuid, dataclasses.replace(entry, log=log))
+                else:
+                    self._remove(log)
+                    index = index.with_disk(uuid, dataclasses.replace(entry, log=""))
                 self.commit(index)
 
     def clone(self, uuid: str, new: str, details: Mapping[str, Any]) -> None:
@@ -226,6 +229,24 @@ class DiskFolder:
         with self._disk(uuid).lock, self.lock:
             index = self._without_log(self.entry(uuid))
             self.commit(index.with_disk(uuid, dataclasses.replace(self.entry(uuid), log="")))
+
+    def check_log(self, uuid: str) -> bool:
+        """Whether what a disk's log says can be relied on; otherwise the disk is logged no more.
+
+        Logs of its snapshots stay. Raises NoSuchDiskError and OSError.
+        """
+        with self._disk(uuid).lock, self.lock:
+            entry = self.entry(uuid)
+            if not entry.log or is_whole(self._files, entry.log, entry.size):
+                return True
+            logs = {
+                name: "" if parent == entry.log else parent
+                for name, parent in self.index.logs.items()
+                if name != entry.log
+            }
+            index = dataclasses.replace(self.index, logs=logs)
+            self.commit(index.with_disk(uuid, dataclasses.replace(entry, log="")))
+            return False
 
     def changed(self, older: str, newer: str) -> bytes:
         """The bitmap of blocks written after one snapshot up to another disk. Raises NotTrackedError and OSError."""

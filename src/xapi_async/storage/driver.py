@@ -323,7 +323,10 @@ class Driver(Protocol):
         ...
 
     async def snapshot(self, sr: str, location: str, request: CopyRequest) -> Copied:
-        """Keep what a disk holds now as a disk of its own. Raises CHAIN_TOO_LONG."""
+        """Keep what a disk holds now as a disk of its own. Raises CHAIN_TOO_LONG.
+
+        Where no further log of changes can be made, the source comes back without tracking.
+        """
         ...
 
     async def clone(self, sr: str, location: str, request: CopyRequest) -> Copied:
@@ -383,6 +386,13 @@ class Driver(Protocol):
 
     async def disable_cbt(self, sr: str, location: str) -> None:
         """Log no more, and drop the disk's own log. Raises 458."""
+        ...
+
+    async def check_log(self, sr: str, location: str) -> bool:
+        """Whether the log of changes of a disk that is about to be written fits it.
+
+        Where it does not, changes are logged no more.
+        """
         ...
 
     async def destroy_data(self, sr: str, location: str) -> None:

@@ -229,6 +229,10 @@ class FileDriver:
         """Log no more."""
         await self._in_folder(sr, _CBT_OFF_FAILED, DiskFolder.stop_tracking, location)
 
+    async def check_log(self, sr: str, location: str) -> bool:
+        """Whether the disk's log of changes is there and is its own."""
+        return await self._in_folder(sr, driver.VDI_UNAVAILABLE, DiskFolder.check_log, location)
+
     async def destroy_data(self, sr: str, location: str) -> None:
         """Drop what a snapshot holds."""
         await self._in_folder(sr, _DELETE_FAILED, DiskFolder.destroy_data, location)

@@ -34,6 +34,8 @@ class Kind:
     can_probe: bool = True
 
 
+_EXCLUSIVE = ("device", "SCSIid")
+
 _ISCSI = (("target", 95), ("targetIQN", 96))
 _SCSI_ID = ("SCSIid", 107)
 
@@ -64,6 +66,12 @@ _OTHER: Final = Kind()
 def kind_of(name: str) -> Kind:
     """What is known of a type; unknown ones keep raw disks and need no configuration."""
     return KINDS.get(name, _OTHER)
+
+
+def devices(name: str, device_config: Mapping[str, str]) -> frozenset[str]:
+    """The devices that an SR has for itself; none where it is a folder or a share, or where each disk is a LUN."""
+    keys = {key for key, _ in kind_of(name).needs if key in _EXCLUSIVE}
+    return frozenset(device for key in keys for device in device_config.get(key, "").split(",") if device)
 
 
 def require_config(name: str, device_config: Mapping[str, str]) -> None:

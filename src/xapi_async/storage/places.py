@@ -2,7 +2,7 @@
 
 Local disks and LUNs (``ext``, ``lvm`` and its like) become folders of the server's own; ``file`` names
 its folder; ``nfs`` and network ISO shares are expected to be mounted already, where the settings say.
-Nothing is mounted from here.
+Nothing is mounted from here. The shares that a new pool begins with are on no server; they are folders of ours too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xapi_async.inventory.shares import number_of
 from xapi_async.storage.driver import BackendError, Repository
 from xapi_async.storage.kinds import require_config
 
@@ -50,6 +51,10 @@ def share_place(settings: FileSettings, server: str, path: str, failure: int = M
         return Path(mounted)
     if server in _LOCAL_SERVERS:
         return Path(path)
+    if number := number_of(server, path):
+        place = settings.folder / "shares" / number
+        place.mkdir(parents=True, exist_ok=True)
+        return place
     raise BackendError(failure, f"no mount is configured for {server}:{path}")
 
 

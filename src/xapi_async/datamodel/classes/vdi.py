@@ -155,6 +155,14 @@ class VDI(ApiClass):
         default=False,
         released="published inverness",
     )
+    held_by = Field(
+        STRING_SET,
+        RO_RUNTIME,
+        "Hosts that have the disk attached outside of any VM, each with what for; not sent to clients.",
+        default=(),
+        internal=True,
+        persist=False,
+    )
 
     MESSAGES = (
         Message(

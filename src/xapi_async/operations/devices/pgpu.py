@@ -15,6 +15,7 @@ from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.capacity import card_capacity, vgpus
 from xapi_async.operations.devices.gpu_group import refresh_types
 from xapi_async.operations.devices.licensing import require_feature
+from xapi_async.operations.hosts.reaching import reach
 
 AFTER_ENABLING: Mapping[str, str] = {
     "enabled": "enabled",
@@ -89,11 +90,13 @@ async def get_remaining_capacity(ctx: Context, self: str, vgpu_type: str) -> int
 
 async def enable_dom0_access(ctx: Context, self: str) -> str:
     """PGPU.enable_dom0_access: gives what now holds; some of it only from the next boot on."""
+    reach(ctx, ctx.store.get(PGPU, self).host)
     return await _switch(ctx, self, AFTER_ENABLING)
 
 
 async def disable_dom0_access(ctx: Context, self: str) -> str:
     """PGPU.disable_dom0_access. Raises FEATURE_RESTRICTED []."""
+    reach(ctx, ctx.store.get(PGPU, self).host)
     require_feature(ctx.store, "Integrated_GPU")
     return await _switch(ctx, self, AFTER_DISABLING)
 

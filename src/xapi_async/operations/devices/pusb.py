@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pusb import PUSB
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.usb_group import USBGroup
@@ -15,6 +14,7 @@ from xapi_async.objects.reader import Reader
 from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.vusb import delete_vusb
+from xapi_async.operations.hosts.reaching import reach
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ USB_STORAGE = "udev"
 
 async def scan(ctx: Context, host: str) -> None:
     """PUSB.scan: what a host has plugged in was recorded when it started, and nothing is plugged in or out since."""
-    ctx.store.get(Host, host)
+    reach(ctx, host)
 
 
 async def set_passthrough_enabled(ctx: Context, self: str, value: bool) -> None:

@@ -13,6 +13,7 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.licensing import require_feature
+from xapi_async.operations.hosts.reaching import reach
 from xapi_async.operations.marking import Rules, marked, refresh
 from xapi_async.operations.vm import rules as vm_rules
 
@@ -74,6 +75,7 @@ async def unplug(ctx: Context, self: str) -> None:
     """VUSB.unplug. Raises as the rules say, or INTERNAL_ERROR [text] for VMs that are not fully virtualised."""
     async with marked(ctx, RULES, self, "unplug"), ctx.store.transaction() as tx:
         vusb = tx.get(VUSB, self)
+        reach(ctx, tx.get(VM, vusb.VM).resident_on)
         metrics = tx.find(VMMetrics, tx.get(VM, vusb.VM).metrics)
         if metrics is None or not metrics.hvm:
             raise ApiError("INTERNAL_ERROR", f"VM {vusb.VM} is paravirtualised and cannot give up USB devices")

@@ -32,6 +32,7 @@ from xapi_async.operations.hosts.reaching import reach, require_dead
 from xapi_async.operations.hosts.rules import RULES
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.pools.protection import is_guarded, require_plan_without
+from xapi_async.operations.storage.attaching import forget_holder
 from xapi_async.operations.storage.facts import ha_protected, live
 from xapi_async.operations.vm.features import the_pool
 from xapi_async.operations.vm.resources import give_back
@@ -147,6 +148,7 @@ def delete_host(tx: Transaction, host: Host) -> None:
         tx.delete(feature)
     for dump in list(live(tx, HostCrashdump, host.crashdumps)):
         tx.delete(dump)
+    forget_holder(tx, host.ref)
     tx.delete(host)
     settle_pool(tx)
 

@@ -27,13 +27,15 @@ from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.host_states import Errand
 from xapi_async.operations.hosts.rules import RULES
-from xapi_async.operations.hosts.static_disks import attach_again, forget_attached
+from xapi_async.operations.hosts.static_disks import attach_again
 from xapi_async.operations.marking import refresh, unmark
 from xapi_async.operations.networking.following_master import follow_master
 from xapi_async.operations.networking.links import bring_up
 from xapi_async.operations.networking.starting import comes_up_at_start, note_nothing_up
 from xapi_async.operations.own_work import own_context
+from xapi_async.operations.pools.ha_disks import attach_pool_disks
 from xapi_async.operations.storage import pbd as pbds
+from xapi_async.operations.storage.attaching import forget_holder
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.facts import is_live
 from xapi_async.operations.vm.features import the_pool
@@ -87,12 +89,12 @@ async def _come_back(services: Services, ref: str) -> None:
     known.starting.add(ref)
     known.disabled_by_user.discard(ref)
     known.awaiting_reboot.discard(ref)
-    forget_attached(services, ref)
     async with services.store.transaction() as tx:
         host = tx.find(Host, ref)
         if host is None:
             return
         tx.set(host, enabled=False)
+        forget_holder(tx, ref)
         refresh_host(_maker(tx, services), host, known.hardware.get(host.uuid), rebooted=True)
         _note_boot(tx, host)
         note_nothing_up(tx, services, host)
@@ -150,6 +152,7 @@ async def start_agent(services: Services, ref: str) -> None:
     try:
         complete = await _plug_storage(services, ref)
         await attach_again(services, ref)
+        await attach_pool_disks(services, ref)
         async with services.store.transaction() as tx:
             host = tx.find(Host, ref)
             if host is None or host.enabled or ref in services.hosts.disabled_by_user | services.hosts.awaiting_reboot:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 
 from xapi_async.datamodel.classes.host import Host
-from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.task import Task
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NEVER
@@ -15,7 +14,7 @@ from xapi_async.inventory.hosts import boot_times
 from xapi_async.objects.clock import api_time
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.hosts.life import go_down, note_ending, start_agent
-from xapi_async.operations.hosts.reaching import reach
+from xapi_async.operations.hosts.reaching import is_host_live, reach
 from xapi_async.operations.hosts.rules import RULES
 from xapi_async.operations.marking import marked, refresh
 from xapi_async.operations.storage.secrets import delete_secrets
@@ -87,16 +86,11 @@ async def power_on(ctx: Context, host: str) -> None:
         except HypervisorError as error:
             raise ApiError("INTERNAL_ERROR", str(error)) from error
         for _ in range(LOOKS):
-            if _is_live(ctx, host):
+            found = ctx.store.find(Host, host)
+            if found is not None and is_host_live(ctx.store, found):
                 return
             await ctx.services.clock.sleep(LOOK_SECONDS)
     raise ApiError("INTERNAL_ERROR", f"host {host} was switched on but did not come up")
-
-
-def _is_live(ctx: Context, ref: str) -> bool:
-    host = ctx.store.find(Host, ref)
-    metrics = ctx.store.find(HostMetrics, host.metrics) if host is not None else None
-    return metrics is not None and metrics.live
 
 
 async def set_power_on_mode(ctx: Context, self: str, power_on_mode: str, power_on_config: Mapping[str, str]) -> None:

@@ -8,7 +8,31 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Services
 from xapi_async.operations.vm.features import the_pool
-from xapi_async.operations.vm.hosts import require_reachable
+
+
+def is_host_live(reader: Reader, host: Host) -> bool:
+    """Whether the host is known to be up."""
+    metrics = reader.find(HostMetrics, host.metrics)
+    return metrics is not None and metrics.live
+
+
+def require_reachable(services: Services, ref: str) -> Host:
+    """The host. Raises HOST_OFFLINE [host] where it is known to be down, CANNOT_CONTACT_HOST [host] where it is."""
+    host = services.store.get(Host, ref)
+    if not is_host_live(services.store, host):
+        raise ApiError("HOST_OFFLINE", ref)
+    if not services.hypervisor.is_alive(host.uuid):
+        raise ApiError("CANNOT_CONTACT_HOST", ref)
+    return host
+
+
+def is_reachable(services: Services, ref: str) -> bool:
+    """Whether work can be forwarded to a host."""
+    try:
+        require_reachable(services, ref)
+    except ApiError:
+        return False
+    return True
 
 
 def reach(ctx: Context, ref: str) -> Host:
@@ -25,10 +49,6 @@ def is_master(reader: Reader, ref: str) -> bool:
 
 def require_dead(services: Services, ref: str) -> Host:
     """The host. Raises HOST_IS_LIVE [host] where it is up and answers, or is the master."""
-    store = services.store
-    host = store.get(Host, ref)
-    metrics = store.find(HostMetrics, host.metrics)
-    is_live = metrics is not None and metrics.live and services.hypervisor.is_alive(host.uuid)
-    if is_live or is_master(store, ref):
+    if is_reachable(services, ref) or is_master(services.store, ref):
         raise ApiError("HOST_IS_LIVE", ref)
-    return host
+    return services.store.get(Host, ref)

@@ -11,7 +11,7 @@ from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.hosts.reaching import reach
-from xapi_async.operations.storage.attaching import attach_on, detach_on
+from xapi_async.operations.storage.attaching import attach_on, detach_on, is_held
 from xapi_async.operations.storage.sites import failures
 from xapi_async.storage.driver import BackendError
 
@@ -39,13 +39,15 @@ async def attach_static_vdis(ctx: Context, host: str, vdi_reason_map: Mapping[st
         done: list[str] = []
         try:
             for disk in disks:
+                if is_held(ctx.store.get(VDI, disk.ref), host, "static"):
+                    continue
                 with failures(disk.SR, disk.ref):
-                    if await _attach(ctx.services, host, disk.ref):
-                        done.append(disk.ref)
+                    await attach_on(ctx.services, disk.ref, [host], "static")
+                done.append(disk.ref)
             reasons = {disk.uuid: vdi_reason_map[disk.ref] for disk in disks}
             await _remember(ctx.services, target.uuid, {**await _remembered(ctx.services, target.uuid), **reasons})
         except BaseException:
-            await asyncio.shield(_detach(ctx.services, host, done))
+            await asyncio.shield(detach_on(ctx.services, done, [host], "static"))
             raise
 
 
@@ -59,7 +61,7 @@ async def detach_static_vdis(ctx: Context, host: str, vdis: Sequence[str]) -> No
     async with ctx.services.hosts.attaching[target.uuid]:
         known = await _remembered(ctx.services, target.uuid)
         await _remember(ctx.services, target.uuid, {uuid: why for uuid, why in known.items() if uuid not in gone})
-        await _detach(ctx.services, host, vdis)
+        await detach_on(ctx.services, vdis, [host], "static")
 
 
 async def attach_again(services: Services, host: str) -> None:
@@ -71,34 +73,9 @@ async def attach_again(services: Services, host: str) -> None:
     async with services.hosts.attaching[found.uuid]:
         for uuid in await _remembered(services, found.uuid):
             try:
-                await _attach(services, host, store.by_uuid(VDI, uuid).ref)
+                await attach_on(services, store.by_uuid(VDI, uuid).ref, [host], "static")
             except (ApiError, BackendError) as error:
                 _log.warning("VDI %s was not attached as its host started: %s", uuid, error)
-
-
-def forget_attached(services: Services, host: str) -> None:
-    """Note that a host has nothing attached any more, because it went down."""
-    attached = services.hosts.static_disks
-    attached -= {one for one in attached if one[0] == host}
-
-
-async def _attach(services: Services, host: str, vdi: str) -> bool:
-    """Attach a disk that is not attached; gives whether there was something to do."""
-    if (host, vdi) in services.hosts.static_disks:
-        return False
-    services.hosts.static_disks.add((host, vdi))
-    try:
-        await attach_on(services, vdi, [host])
-    except BaseException:
-        services.hosts.static_disks.discard((host, vdi))
-        raise
-    return True
-
-
-async def _detach(services: Services, host: str, vdis: Sequence[str]) -> None:
-    attached = [vdi for vdi in vdis if (host, vdi) in services.hosts.static_disks]
-    await detach_on(services, attached, [host])
-    services.hosts.static_disks.difference_update((host, vdi) for vdi in attached)
 
 
 async def _remembered(services: Services, uuid: str) -> Reasons:

@@ -10,10 +10,12 @@ from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import reach
 from xapi_async.operations.networking.bond_modes import completed, require_valid
 from xapi_async.operations.networking.bonding import Step, combine, take_apart
 from xapi_async.operations.networking.checks import (
     is_bond_slave,
+    reach_pif,
     require_mac,
     require_managed,
     require_managed_network,
@@ -32,6 +34,8 @@ async def create(
     The records change at once; the interfaces follow one after the other. Raises what :func:`require_possible`
     raises, or as PIF.plug does, once everything was tried.
     """
+    if members:
+        reach_pif(ctx, members[0])
     async with ctx.store.transaction() as tx:
         chosen = require_possible(tx, network, members, MAC, mode, properties)
         bond, steps = combine(tx, chosen, network, MAC, mode, properties)
@@ -45,6 +49,7 @@ async def destroy(ctx: Context, self: str) -> None:
     The records change at once; the interfaces follow one after the other. Raises
     HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE [], or as PIF.plug does, once everything was tried.
     """
+    _reach(ctx, self)
     async with ctx.store.transaction() as tx:
         bond = tx.get(Bond, self)
         master = tx.find(PIF, bond.master)
@@ -56,6 +61,7 @@ async def destroy(ctx: Context, self: str) -> None:
 
 async def set_mode(ctx: Context, self: str, value: str) -> None:
     """Bond.set_mode: properties that do not suit the mode go, its defaults come; the bond is brought up."""
+    _reach(ctx, self)
     async with ctx.store.transaction() as tx:
         bond = tx.get(Bond, self)
         tx.set(bond, mode=value, properties=completed(value, bond.properties))
@@ -65,12 +71,20 @@ async def set_mode(ctx: Context, self: str, value: str) -> None:
 
 async def set_property(ctx: Context, self: str, name: str, value: str) -> None:
     """Bond.set_property; the bond is brought up. Raises INVALID_VALUE ["properties", "NAME = VALUE"]."""
+    _reach(ctx, self)
     async with ctx.store.transaction() as tx:
         bond = tx.get(Bond, self)
         require_valid(bond.mode, name, value)
         tx.set(bond, properties={**bond.properties, name: value})
         master = bond.master
     await bring_up(ctx.services, master)
+
+
+def _reach(ctx: Context, bond: str) -> None:
+    """Check that the host of a bond can be reached. Raises HOST_OFFLINE [host] or CANNOT_CONTACT_HOST [host]."""
+    master = ctx.store.find(PIF, ctx.store.get(Bond, bond).master)
+    if master is not None:
+        reach(ctx, master.host)
 
 
 def require_possible(

@@ -17,6 +17,8 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.network.mac import is_mac
 from xapi_async.objects.reader import Reader
+from xapi_async.operations.context import Context
+from xapi_async.operations.hosts.reaching import reach
 
 FEATURES: Mapping[str, str] = {
     "VIF_locking": "restrict_vif_locking",
@@ -29,7 +31,14 @@ FEATURES: Mapping[str, str] = {
 _ADDRESSES = {4: IPv4Address, 6: IPv6Address}
 _WITH_PREFIX = {4: IPv4Interface, 6: IPv6Interface}
 
-# The pool
+# Hosts and the pool
+
+
+def reach_pif(ctx: Context, ref: str) -> PIF:
+    """An interface, to change it on its host. Raises HOST_OFFLINE [host] or CANNOT_CONTACT_HOST [host]."""
+    pif = ctx.store.get(PIF, ref)
+    reach(ctx, pif.host)
+    return pif
 
 
 def the_pool(reader: Reader) -> Pool:

@@ -12,9 +12,11 @@ from xapi_async.datamodel.classes.vlan import VLAN
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import reach
 from xapi_async.operations.networking.checks import (
     is_bond_slave,
     local_pif,
+    reach_pif,
     require_feature,
     require_vswitch,
     the_pool,
@@ -30,7 +32,7 @@ async def management_reconfigure(ctx: Context, pif: str) -> None:
 
     Raises HA_IS_ENABLED [], or as :func:`require_usable` does.
     """
-    chosen = ctx.store.get(PIF, pif)
+    chosen = reach_pif(ctx, pif)
     _require_ha_off(ctx.store)
     require_usable(ctx.store, chosen)
     await _move_management(ctx, pif)
@@ -131,6 +133,7 @@ async def pool_management_reconfigure(ctx: Context, network: str) -> None:
         if pif.primary_address_type != chosen[0].primary_address_type:
             raise ApiError("PIF_INCOMPATIBLE_PRIMARY_ADDRESS_TYPE", pif.ref)
     for pif in chosen:
+        reach(ctx, pif.host)
         require_usable(store, pif)
     for ref in sorted((pif.ref for pif in chosen), key=lambda ref: store.get(PIF, ref).host == master):
         await _move_management(ctx, ref)

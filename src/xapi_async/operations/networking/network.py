@@ -14,6 +14,7 @@ from xapi_async.inventory.networks import INTERNAL_BRIDGE, INTERNAL_KEY, INTERNA
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.blob import create_new_blob
 from xapi_async.operations.context import Context, Handlers, Services
+from xapi_async.operations.hosts.reaching import reach
 from xapi_async.operations.networking.bridges import (
     fresh_bridge,
     is_bridge_used,
@@ -122,11 +123,13 @@ async def remove_purpose(ctx: Context, self: str, value: str) -> None:
 
 async def attach(ctx: Context, network: str, host: str) -> None:
     """network.attach: bring the network up on the host, even where it is up."""
+    reach(ctx, host)
     await attach_network(ctx.services, network, host, again=True)
 
 
 async def attach_for_vm(ctx: Context, host: str, vm: str) -> None:
     """network.attach_for_vm: bring up on the host what the VM's interfaces need."""
+    reach(ctx, host)
     await attach_networks_of_vm(ctx.services, vm, host)
 
 

@@ -9,10 +9,12 @@ from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import reach
 from xapi_async.operations.networking import vlan as vlans
 from xapi_async.operations.networking.checks import (
     bad_property,
     is_bond_slave,
+    reach_pif,
     require_cidr,
     require_ip,
     require_ip_list,
@@ -30,11 +32,13 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {"gro": ("on", "off")}
 
 async def plug(ctx: Context, self: str) -> None:
     """PIF.plug."""
+    reach_pif(ctx, self)
     await bring_up_checked(ctx.services, self)
 
 
 async def unplug(ctx: Context, self: str) -> None:
     """PIF.unplug."""
+    reach_pif(ctx, self)
     await take_down_checked(ctx.services, self)
 
 
@@ -44,7 +48,7 @@ async def reconfigure_ip(ctx: Context, self: str, mode: str, IP: str, netmask: s
     Raises PIF_UNMANAGED, HA_IS_ENABLED, REDO_LOG_IS_ENABLED, INVALID_IP_ADDRESS_SPECIFIED [field] or
     PIF_IS_MANAGEMENT_INTERFACE [PIF].
     """
-    pif = ctx.store.get(PIF, self)
+    pif = reach_pif(ctx, self)
     require_managed(pif)
     require_protection_off(ctx.store, pif)
     if mode == "Static":
@@ -62,7 +66,7 @@ async def reconfigure_ip(ctx: Context, self: str, mode: str, IP: str, netmask: s
 
 async def reconfigure_ipv6(ctx: Context, self: str, mode: str, IPv6: str, gateway: str, DNS: str) -> None:
     """PIF.reconfigure_ipv6: store the IPv6 settings, and use them at once where the interface is up."""
-    pif = ctx.store.get(PIF, self)
+    pif = reach_pif(ctx, self)
     require_managed(pif)
     require_protection_off(ctx.store, pif)
     if gateway:
@@ -79,6 +83,7 @@ async def reconfigure_ipv6(ctx: Context, self: str, mode: str, IPv6: str, gatewa
 
 async def set_primary_address_type(ctx: Context, self: str, primary_address_type: str) -> None:
     """PIF.set_primary_address_type. Raises HA_IS_ENABLED, REDO_LOG_IS_ENABLED or PIF_IS_MANAGEMENT_INTERFACE."""
+    reach_pif(ctx, self)
     async with ctx.store.transaction() as tx:
         pif = tx.get(PIF, self)
         require_protection_off(tx, pif)
@@ -92,6 +97,7 @@ async def set_property(ctx: Context, self: str, name: str, value: str) -> None:
 
     Raises INVALID_VALUE ["properties", "NAME = VALUE"] or CANNOT_CHANGE_PIF_PROPERTIES [PIF].
     """
+    reach_pif(ctx, self)
     if value not in PROPERTIES.get(name, ()):
         raise bad_property(name, value)
     async with ctx.store.transaction() as tx:
@@ -111,6 +117,7 @@ async def set_property(ctx: Context, self: str, name: str, value: str) -> None:
 
 async def create_vlan(ctx: Context, device: str, network: str, host: str, VLAN: int) -> str:
     """PIF.create_VLAN (deprecated): as VLAN.create on a host's device; gives the untagged interface."""
+    reach(ctx, host)
     base = base_of_device(ctx.store, host, device)
     return await vlans.create_untagged(ctx, base, VLAN, network)
 
@@ -125,7 +132,7 @@ def base_of_device(reader: Reader, host: str, device: str) -> str:
 
 async def destroy(ctx: Context, self: str) -> None:
     """PIF.destroy (deprecated): as VLAN.destroy. Raises PIF_IS_PHYSICAL [] for what is no VLAN."""
-    pif = ctx.store.get(PIF, self)
+    pif = reach_pif(ctx, self)
     if pif.VLAN < 0:
         raise ApiError("PIF_IS_PHYSICAL")
     await vlans.destroy(ctx, pif.VLAN_master_of)

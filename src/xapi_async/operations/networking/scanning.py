@@ -17,7 +17,8 @@ from xapi_async.network.mac import is_mac
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers, Services
-from xapi_async.operations.networking.checks import is_bond_slave, require_mac, require_protection_off
+from xapi_async.operations.hosts.reaching import reach
+from xapi_async.operations.networking.checks import is_bond_slave, reach_pif, require_mac, require_protection_off
 from xapi_async.operations.networking.links import bring_down
 from xapi_async.operations.networking.management import management_bridge
 from xapi_async.operations.networking.records import (
@@ -37,6 +38,7 @@ CARD_DETAILS = ("vendor_id", "vendor_name", "device_id", "device_name", "pci_bus
 
 async def scan(ctx: Context, host: str) -> None:
     """PIF.scan: refresh what is known of the host's cards, and make an interface for each new one."""
+    reach(ctx, host)
     learn_all(ctx.services, host)
     async with ctx.store.transaction() as tx:
         cards = {card.device: card for card in ctx.services.network.cards(tx.get(Host, host).uuid)}
@@ -60,6 +62,7 @@ async def introduce(ctx: Context, host: str, MAC: str, device: str, managed: boo
     Raises MAC_INVALID [MAC], DUPLICATE_PIF_DEVICE_NAME [device] or
     COULD_NOT_FIND_NETWORK_INTERFACE_WITH_SPECIFIED_DEVICE_NAME_AND_MAC_ADDRESS [device, MAC].
     """
+    reach(ctx, host)
     learn_all(ctx.services, host)
     async with ctx.store.transaction() as tx:
         cards = {card.device: card for card in ctx.services.network.cards(tx.get(Host, host).uuid)}
@@ -80,7 +83,7 @@ async def forget(ctx: Context, self: str) -> None:
     Raises PIF_IS_MANAGEMENT_INTERFACE, PIF_ALREADY_BONDED, PIF_VLAN_STILL_EXISTS, PIF_TUNNEL_STILL_EXISTS
     (each [PIF]), HA_IS_ENABLED [] or REDO_LOG_IS_ENABLED [].
     """
-    pif = ctx.store.get(PIF, self)
+    pif = reach_pif(ctx, self)
     _require_forgettable(ctx.store, pif)
     learn(ctx.services, pif)
     if pif.managed:

@@ -13,6 +13,7 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.slices import sliced
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.networking.checks import is_bond_slave
 from xapi_async.operations.networking.following_master import follow_master
 from xapi_async.operations.networking.links import attach_network, bring_up
@@ -20,7 +21,6 @@ from xapi_async.operations.networking.network import keep_internal_management_ne
 from xapi_async.operations.networking.records import host_pifs, put
 from xapi_async.operations.networking.scanning import learn
 from xapi_async.operations.networking.visibility import vm_networks
-from xapi_async.operations.vm.hosts import is_host_live
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.networking.checks import (
     is_bond_slave,
+    reach_pif,
     require_managed,
     require_managed_network,
     require_unconnected,
@@ -27,6 +28,7 @@ async def create(ctx: Context, transport_PIF: str, network: str) -> str:
     Raises NETWORK_UNMANAGED, PIF_UNMANAGED, CANNOT_ADD_TUNNEL_TO_BOND_SLAVE, NETWORK_ALREADY_CONNECTED,
     OPENVSWITCH_NOT_ACTIVE, IS_TUNNEL_ACCESS_PIF or TRANSPORT_PIF_NOT_CONFIGURED.
     """
+    reach_pif(ctx, transport_PIF)
     async with ctx.store.transaction() as tx:
         target, transport = tx.get(Network, network), tx.get(PIF, transport_PIF)
         require_tunnel_possible(tx, transport, target)
@@ -53,6 +55,7 @@ async def destroy(ctx: Context, self: str) -> None:
     """tunnel.destroy: the tunnel and its access interface go; raises as PIF.unplug does."""
     access = ctx.store.get(Tunnel, self).access_PIF
     if ctx.store.find(PIF, access) is not None:
+        reach_pif(ctx, access)
         await unplug(ctx.services, access)
     async with ctx.store.transaction() as tx:
         tx.delete(tx.get(Tunnel, self))

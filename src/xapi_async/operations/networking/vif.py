@@ -17,6 +17,7 @@ from xapi_async.network.mac import generated_mac
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked, refresh
 from xapi_async.operations.networking.checks import (
     ha_plans,
@@ -81,6 +82,7 @@ async def plug(ctx: Context, self: str) -> None:
     async with marked(ctx, RULES, self, "plug"):
         store, services = ctx.store, ctx.services
         vm = store.get(VM, store.get(VIF, self).VM)
+        require_reachable(services, vm.resident_on)
         await attach_networks_of_vm(services, vm.ref, vm.resident_on)
         await plug_device(services, self)
         async with store.transaction() as tx:
@@ -102,6 +104,7 @@ async def _unplug(ctx: Context, self: str, *, force: bool) -> None:
     async with marked(ctx, RULES, self, "unplug"):
         vif = ctx.store.get(VIF, self)
         host, network = ctx.store.get(VM, vif.VM).resident_on, vif.network
+        require_reachable(ctx.services, host)
         await unplug_device(ctx.services, self, force=force)
         async with ctx.store.transaction() as tx:
             put(tx, tx.get(VIF, self), currently_attached=False)
@@ -115,6 +118,8 @@ async def move(ctx: Context, self: str, network: str) -> None:
     Raises HOST_CANNOT_ATTACH_NETWORK [host, network] where it is in use and its host does not see the network,
     INTERNAL_ERROR where the switch-over fails; the field then shows the new network already.
     """
+    if is_active(ctx.store, ctx.store.get(VIF, self)):
+        require_reachable(ctx.services, ctx.store.get(VM, ctx.store.get(VIF, self).VM).resident_on)
     async with ctx.store.transaction() as tx:
         vif, target = tx.get(VIF, self), tx.get(Network, network)
         active, vm = is_active(tx, vif), tx.get(VM, vif.VM)

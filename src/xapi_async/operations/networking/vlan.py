@@ -11,9 +11,11 @@ from xapi_async.datamodel.classes.vlan import VLAN
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers, Services
+from xapi_async.operations.hosts.reaching import is_host_live, reach
 from xapi_async.operations.networking.checks import (
     is_bond_slave,
     local_pif,
+    reach_pif,
     require_managed,
     require_managed_network,
     require_protection_off,
@@ -23,13 +25,13 @@ from xapi_async.operations.networking.checks import (
 from xapi_async.operations.networking.links import plug
 from xapi_async.operations.networking.records import is_vlan, new_vlan, vlans_over
 from xapi_async.operations.networking.unplugging import require_unpluggable, unplug
-from xapi_async.operations.vm.hosts import is_host_live
 
 HIGHEST_TAG = 4094
 
 
 async def create(ctx: Context, tagged_PIF: str, tag: int, network: str) -> str:
     """VLAN.create: a VLAN with its untagged interface, which is plugged. Where that fails the records stay."""
+    reach_pif(ctx, tagged_PIF)
     vlan = await _introduce(ctx.services, tagged_PIF, tag, network)
     await plug(ctx.services, ctx.store.get(VLAN, vlan).untagged_PIF)
     return vlan
@@ -68,6 +70,7 @@ async def destroy(ctx: Context, self: str) -> None:
     store = ctx.store
     untagged = store.find(PIF, store.get(VLAN, self).untagged_PIF)
     if untagged is not None:
+        reach(ctx, untagged.host)
         if is_bond_slave(store, untagged) or untagged.bond_master_of:
             raise ApiError("PIF_ALREADY_BONDED", untagged.ref)
         is_slave = untagged.host != the_pool(store).master
@@ -103,6 +106,7 @@ async def create_everywhere(ctx: Context, device: str, network: str, tag: int) -
     """
     bases = []
     for host in list(ctx.store.all(Host)):
+        reach(ctx, host.ref)
         local = (ctx.store.get(PIF, ref) for ref in host.PIFs)
         base = next((pif.ref for pif in local if pif.device == device and pif.VLAN == -1), None)
         if base is None:

@@ -9,10 +9,10 @@ from xapi_async.datamodel.classes.bond import Bond
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pool import Pool
-from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers, Services
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.marking import marked
 from xapi_async.operations.pools import ha_members
 from xapi_async.operations.pools.facts import post, require_feature
@@ -21,14 +21,12 @@ from xapi_async.operations.pools.ha_disks import (
     STATEFILE_SIZE,
     cluster_stack,
     find_or_create,
-    refresh_disks,
+    ha_disks,
     statefile_sr,
 )
 from xapi_async.operations.pools.plan_fields import recompute_plan
 from xapi_async.operations.pools.rules import RULES
-from xapi_async.operations.storage.facts import live
 from xapi_async.operations.vm.features import the_pool
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.placement import platform_version
 
 TIMEOUT_KEY = "timeout"
@@ -36,7 +34,6 @@ DEFAULT_TIMEOUT_KEY = "default_ha_timeout"
 DEFAULT_TIMEOUT = 60
 LEAST_TIMEOUT = 10
 
-HA_DISK_TYPES = ("ha_statefile", "redo_log")
 STEPS_PER_HOST = 3
 
 
@@ -71,7 +68,6 @@ async def enable_ha(ctx: Context, heartbeat_srs: Sequence[str], configuration: M
         async with ctx.store.transaction() as tx:
             tx.set(tx.get(Pool, pool), ha_enabled=True)
     ctx.services.replicas.refresh()
-    await refresh_disks(ctx.services, (statefile, metadata))
 
 
 async def _require_ready(ctx: Context) -> str:
@@ -158,16 +154,6 @@ async def disable_ha(ctx: Context) -> None:
         for disk in disks:
             await ctx.services.replicas.stop(disk)
         await _release(ctx.services, disks)
-    await refresh_disks(ctx.services, disks)
-
-
-def ha_disks(reader: Reader) -> list[str]:
-    """The disks that high availability keeps its state and the database on."""
-    found: list[str] = []
-    for statefile in live(reader, VDI, the_pool(reader).ha_statefiles):
-        in_sr = (vdi for vdi in reader.all(VDI) if statefile.SR == vdi.SR)
-        found += [vdi.ref for vdi in in_sr if vdi.type in HA_DISK_TYPES]
-    return found
 
 
 HANDLERS: Handlers = {"pool.enable_ha": enable_ha, "pool.disable_ha": disable_ha}

@@ -1,8 +1,11 @@
-"""The disks that high availability and the redo log keep their state on: finding and making them."""
+"""The disks that high availability and the redo log keep their state on: finding and making them,
+and attaching them to hosts that start.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 from xapi_async.datamodel.classes.host import Host
@@ -12,9 +15,10 @@ from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Services
-from xapi_async.operations.marking import refresh
-from xapi_async.operations.storage import vdi, vdi_rules
-from xapi_async.operations.storage.facts import live, pbds_of, sm_of
+from xapi_async.operations.storage import vdi
+from xapi_async.operations.storage.attaching import Purpose, attach_on
+from xapi_async.operations.storage.facts import live, pbds_of, sm_of, the_pool
+from xapi_async.storage.driver import BackendError
 
 STATEFILE_SIZE = 266_240
 """Bytes that the state of high availability needs."""
@@ -28,8 +32,13 @@ XHAD = "xhad"
 XHAD_TYPES = frozenset({"lvm", "lvmoiscsi", "lvmohba", "lvmofcoe", "hba", "iscsi", "nfs", "smb"})
 """Types of SR that xhad can keep its state on."""
 
+HA_DISK_TYPES = ("ha_statefile", "redo_log")
+
 OFFLINE_FEATURES = frozenset({"VDI_GENERATE_CONFIG", "VDI_ATTACH_OFFLINE"})
 """A host has to be able to attach the disk without a database: by one of these."""
+
+
+log = logging.getLogger(__name__)
 
 
 def cluster_stack(reader: Reader) -> str:
@@ -93,8 +102,25 @@ async def find_or_create(ctx: Context, sr: str, kind: str, size: int, name: str)
     return await vdi.create(ctx, values)
 
 
-async def refresh_disks(services: Services, refs: Iterable[str]) -> None:
-    """Compute allowed_operations of disks anew."""
-    async with services.store.transaction() as tx:
-        for ref in refs:
-            refresh(tx, vdi_rules.RULES, ref)
+def ha_disks(reader: Reader) -> list[str]:
+    """The disks that high availability keeps its state and the database on."""
+    statefiles = live(reader, VDI, the_pool(reader).ha_statefiles)
+    repositories = live(reader, SR, dict.fromkeys(statefile.SR for statefile in statefiles))
+    disks = (vdi for sr in repositories for vdi in live(reader, VDI, sr.VDIs))
+    return [vdi.ref for vdi in disks if vdi.type in HA_DISK_TYPES]
+
+
+async def attach_pool_disks(services: Services, host: str) -> None:
+    """Attach what a host that has just started is to have; what cannot be attached is left out."""
+    store, pool = services.store, the_pool(services.store)
+    found = store.find(Host, host)
+    wanted: list[tuple[str, Purpose]] = []
+    if found is not None and found.ha_statefiles:
+        wanted += [(disk, "ha") for disk in ha_disks(store)]
+    if found is not None and pool.redo_log_enabled:
+        wanted += [(vdi.ref, "redo_log") for vdi in live(store, VDI, [pool.redo_log_vdi])]
+    for disk, purpose in wanted:
+        try:
+            await attach_on(services, disk, [host], purpose)
+        except (ApiError, BackendError) as error:
+            log.warning("VDI %s was not attached as host %s started: %s", disk, host, error)

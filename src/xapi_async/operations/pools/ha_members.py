@@ -16,7 +16,7 @@ from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.hosts import local_database
 from xapi_async.operations.hosts.reaching import reach
-from xapi_async.operations.storage.attaching import attach_on, detach_on
+from xapi_async.operations.storage.attaching import attach_on, detach_on, held_for
 from xapi_async.operations.vm.features import the_pool
 from xapi_async.storage.driver import BackendError
 
@@ -30,16 +30,13 @@ UNDECIDED = "ha.disable_failover_decisions"
 async def attach_disks(services: Services, host: str, disks: Sequence[str]) -> None:
     """Have a host attach the disks of high availability. Raises VDI_NOT_AVAILABLE [VDI], HA_FAILED_TO_FORM_LIVESET."""
     for disk in disks:
-        if (host, disk) in services.pool.attached:
-            continue
         try:
-            await attach_on(services, disk, [host])
+            await attach_on(services, disk, [host], "ha")
         except BackendError as error:
             raise ApiError("VDI_NOT_AVAILABLE", disk) from error
         except ApiError as error:
             # The records said that it lives.
             raise ApiError("HA_FAILED_TO_FORM_LIVESET") from error
-        services.pool.attached.add((host, disk))
 
 
 async def configure(services: Services, host: str, statefiles: Sequence[str]) -> None:
@@ -76,8 +73,7 @@ async def leave(services: Services, hosts: Sequence[str]) -> None:
 
 async def release(services: Services, hosts: Sequence[str], disks: Sequence[str]) -> None:
     """Have hosts forget the others and detach the disks; what goes wrong with that is no matter."""
-    await detach_on(services, disks, hosts)
-    services.pool.attached -= {(host, disk) for host in hosts for disk in disks}
+    await detach_on(services, disks, hosts, "ha")
     await leave(services, hosts)
     for host in hosts:
         await _decide_again(services, host)
@@ -118,13 +114,13 @@ async def preconfigure_ha(
     """
     _require_no_member(reach(ctx, host))
     disks = [ctx.store.get(VDI, ref).ref for ref in (*statefiles, metadata_vdi)]
-    before = {disk for disk in disks if (host, disk) in ctx.services.pool.attached}
+    before = {disk.ref for disk in held_for(ctx.store, host, "ha")}
     try:
         await attach_disks(ctx.services, host, disks)
         await configure(ctx.services, host, statefiles)
     except BaseException:
-        added = [disk for disk in disks if disk not in before and (host, disk) in ctx.services.pool.attached]
-        await asyncio.shield(_detach(ctx.services, host, added))
+        added = [disk for disk in disks if disk not in before]
+        await asyncio.shield(detach_on(ctx.services, added, [host], "ha"))
         raise
 
 
@@ -177,7 +173,7 @@ async def ha_release_resources(ctx: Context, host: str) -> None:
     """
     found = reach(ctx, host)
     _require_no_member(found)
-    attached = [disk for where, disk in ctx.services.pool.attached if where == host]
+    attached = [disk.ref for disk in held_for(ctx.store, host, "ha")]
     await release(ctx.services, [host], [*dict.fromkeys((*attached, *found.ha_statefiles))])
 
 
@@ -200,11 +196,6 @@ async def ha_wait_for_shutdown_via_statefile(ctx: Context, host: str) -> None:
                 changed.clear()
     finally:
         stop()
-
-
-async def _detach(services: Services, host: str, disks: Sequence[str]) -> None:
-    await detach_on(services, disks, [host])
-    services.pool.attached -= {(host, disk) for disk in disks}
 
 
 def _require_no_member(host: Host) -> None:

@@ -20,6 +20,7 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.clock import api_time
 from xapi_async.operations.context import Background, Services
 from xapi_async.operations.hosts.availability import settle_pool
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.hosts.rules import RULES as HOST_RULES
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.own_work import own_context
@@ -30,7 +31,6 @@ from xapi_async.operations.pools.plan_fields import note_overcommitted, recomput
 from xapi_async.operations.pools.planning import is_protected, situation
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.features import find_pool
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.resources import give_back
 from xapi_async.operations.vm.starting import start, start_on
 

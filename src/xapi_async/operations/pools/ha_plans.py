@@ -11,6 +11,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.host_memory import free_memory
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.pools.plan_fields import recompute_plan, show_most
 from xapi_async.operations.pools.planning import (
     RESTART,
@@ -26,7 +27,6 @@ from xapi_async.operations.pools.protection import require_plan_for
 from xapi_async.operations.vm.agility import Shared, agility_error
 from xapi_async.operations.vm.can_boot import Boot, boot_error
 from xapi_async.operations.vm.flags import RESTART_PRIORITIES
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.sizes import needed_to_start
 
 

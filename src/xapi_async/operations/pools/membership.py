@@ -21,7 +21,7 @@ from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.hosts.availability import delete_host
 from xapi_async.operations.hosts.life import GRACE, start_agent
-from xapi_async.operations.hosts.reaching import reach
+from xapi_async.operations.hosts.reaching import is_host_live, reach
 from xapi_async.operations.hosts.rules import RULES as HOST_RULES
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.pools.facts import require_ha_off
@@ -29,7 +29,6 @@ from xapi_async.operations.storage import pbd as pbds
 from xapi_async.operations.storage import sr as srs
 from xapi_async.operations.storage.facts import live
 from xapi_async.operations.vm.features import the_pool
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm_copies.destroying import delete_vm
 
 log = logging.getLogger(__name__)

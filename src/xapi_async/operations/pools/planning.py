@@ -18,9 +18,9 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.host_memory import capacity
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.vm.agility import Shared, agility_error
 from xapi_async.operations.vm.can_boot import Boot, boot_error
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.sizes import needed_to_start
 
 MOST_CHOICES = 3500

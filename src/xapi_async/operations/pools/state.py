@@ -22,8 +22,7 @@ class PoolState:
     restarts_from: the time, in seconds since 1970, before which high availability restarts no VM. is_plan_wanted:
     whether its plan is to be computed anew. wake: set to have its monitor look at once. installing: updates being
     installed, each with the host. disarmed: hosts that were taken out of high availability in an emergency.
-    unfenced: members of it that are not fenced when they fail. attached: hosts with a disk that they attached for it.
-    promise: the new master that the hosts have agreed to.
+    unfenced: members of it that are not fenced when they fail. promise: the new master that the hosts have agreed to.
     """
 
     restarts_from: float = 0.0
@@ -32,5 +31,4 @@ class PoolState:
     installing: set[tuple[str, str]] = field(default_factory=set)
     disarmed: set[str] = field(default_factory=set)
     unfenced: set[str] = field(default_factory=set)
-    attached: set[tuple[str, str]] = field(default_factory=set)
     promise: Promise | None = None

@@ -8,7 +8,7 @@ from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Services
-from xapi_async.operations.pools.ha import ha_disks
+from xapi_async.operations.pools.ha_disks import ha_disks
 from xapi_async.operations.storage.facts import live, the_pool
 from xapi_async.operations.storage.metadata_disks import is_written
 

@@ -12,9 +12,11 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
+from xapi_async.operations.storage.attaching import is_held
 from xapi_async.operations.storage.facts import live, vbds_of_vdi
 from xapi_async.operations.storage.plugging import note_inactive
-from xapi_async.operations.storage.sites import failures, require_reachable
+from xapi_async.operations.storage.sites import failures
 
 _PATH = re.compile(r"vbd/([0-9]+)/(\w+)")
 
@@ -32,7 +34,7 @@ async def sm_dp_destroy(ctx: Context, host: str, dp: str, allow_leak: bool) -> N
     sr = ctx.store.find(SR, disk.SR) if disk is not None else None
     if device is None or disk is None or sr is None:
         return
-    if _is_kept(ctx, host, disk.ref) or any(_is_used(ctx.store, vbd, host) for vbd in vbds_of_vdi(ctx.store, disk)):
+    if is_held(disk, host) or any(_is_used(ctx.store, vbd, host) for vbd in vbds_of_vdi(ctx.store, disk)):
         raise ApiError("VDI_IN_USE", disk.ref, "sm_dp_destroy")
     driver = ctx.services.storage.driver(sr.type, is_tools=sr.is_tools_sr)
     try:
@@ -45,11 +47,6 @@ async def sm_dp_destroy(ctx: Context, host: str, dp: str, allow_leak: bool) -> N
         found = tx.find(VDI, disk.ref)
         if found is not None:
             note_inactive(tx, found, host)
-
-
-def _is_kept(ctx: Context, host: str, disk: str) -> bool:
-    """Whether a host has the disk attached for itself."""
-    return (host, disk) in ctx.services.hosts.static_disks | ctx.services.pool.attached
 
 
 def _device(reader: Reader, host: Host, dp: str) -> VBD | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pbd import PBD
@@ -21,6 +21,7 @@ from xapi_async.operations.storage.facts import incompatible_type
 from xapi_async.operations.storage.plugging import drop_content_id, give_content_id
 from xapi_async.operations.storage.records import delete_vbd, note_sizes, update_disk
 from xapi_async.operations.storage.sites import failures, site_of
+from xapi_async.operations.storage.tracking import check_tracking
 from xapi_async.operations.storage.vbd_records import new_vbd
 from xapi_async.operations.storage.vbd_rules import HARMLESS_VDI_OPERATIONS
 from xapi_async.storage.driver import BackendError, Image
@@ -42,14 +43,18 @@ async def in_control_domain(ctx: Context, vdi: str, mode: str, *, host: str | No
     store = ctx.store
     found = store.get(VDI, vdi)
     site = site_of(ctx.services, found.SR, host=host)
-    async with store.transaction() as tx:
-        device = _plug(tx, tx.get(VDI, vdi), mode, tx.get(PBD, site.pbd).host, ctx.task.ref)
-    try:
-        with failures(found.SR, vdi):
-            async with site.driver.opened(site.sr, found.location, writable=mode == "RW") as image:
-                yield image
-    finally:
-        await asyncio.shield(_unplug(ctx, vdi, device))
+    is_writable, disks = mode == "RW", ctx.services.open_disks
+    with disks.writing(vdi) if is_writable else nullcontext():
+        if is_writable:
+            await check_tracking(ctx.services, vdi)
+        async with store.transaction() as tx:
+            device = _plug(tx, tx.get(VDI, vdi), mode, tx.get(PBD, site.pbd).host, ctx.task.ref)
+        try:
+            with failures(found.SR, vdi):
+                async with site.driver.opened(site.sr, found.location, writable=is_writable) as image:
+                    yield disks.noted(vdi, image) if is_writable else image
+        finally:
+            await asyncio.shield(_unplug(ctx, vdi, device))
 
 
 def _plug(tx: Transaction, vdi: VDI, mode: str, host: str, task: str) -> str | None:

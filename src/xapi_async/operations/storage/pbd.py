@@ -16,9 +16,11 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers, Services
-from xapi_async.operations.marking import marked
+from xapi_async.operations.hosts.reaching import require_reachable
+from xapi_async.operations.marking import marked, refresh
 from xapi_async.operations.replication.foreign import forget_foreign, note_foreign
-from xapi_async.operations.storage import sr_rules
+from xapi_async.operations.storage import sr_rules, vdi_rules
+from xapi_async.operations.storage.attaching import is_held
 from xapi_async.operations.storage.facts import (
     ha_plans,
     ha_protected,
@@ -38,7 +40,7 @@ from xapi_async.operations.storage.metadata_disks import (
 from xapi_async.operations.storage.records import stop_writing
 from xapi_async.operations.storage.scanning import bring_in_line, make_dirty
 from xapi_async.operations.storage.secrets import delete_secrets, with_own_secrets
-from xapi_async.operations.storage.sites import driver_of, failures, repository, require_reachable, serving_pbd
+from xapi_async.operations.storage.sites import driver_of, failures, repository, serving_pbd
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +105,7 @@ async def plug(ctx: Context, self: str) -> None:
             with failures(sr):
                 await driver.attach(host.uuid, repository(found, pbd))
             async with store.transaction() as tx:
-                tx.set(tx.get(PBD, self), currently_attached=True)
+                _note_attached(tx, tx.get(PBD, self), is_attached=True)
         serving = serving_pbd(store, store.get(SR, sr))
         if serving is not None and serving.ref == self:
             try:
@@ -149,7 +151,16 @@ async def unplug(ctx: Context, self: str) -> None:
                 await _find_metadata(services, found)
             raise
         async with store.transaction() as tx:
-            tx.set(tx.get(PBD, self), currently_attached=False)
+            _note_attached(tx, tx.get(PBD, self), is_attached=False)
+
+
+def _note_attached(tx: Transaction, pbd: PBD, *, is_attached: bool) -> None:
+    tx.set(pbd, currently_attached=is_attached)
+    sr = tx.get(SR, pbd.SR)
+    if not any(other.currently_attached for other in pbds_of(tx.view, sr) if other.ref != pbd.ref):
+        # The first or the last: what is allowed of the disks depends on whether any host uses the SR.
+        for vdi in sr.VDIs:
+            refresh(tx, vdi_rules.RULES, vdi)
 
 
 def _require_ha_whole(reader: Reader, host: Host, sr: SR) -> None:
@@ -166,8 +177,8 @@ def _require_ha_whole(reader: Reader, host: Host, sr: SR) -> None:
 
 
 def _require_unused(reader: Reader, host: str, sr: SR) -> None:
-    """Raise VDI_IN_USE with every disk of the SR that a VM on the host uses."""
-    used: dict[str, None] = {}
+    """Raise VDI_IN_USE with every disk of the SR that a VM on the host uses, or the host itself."""
+    used = dict.fromkeys(vdi.ref for vdi in live(reader, VDI, sr.VDIs) if is_held(vdi, host))
     for vm in live(reader, VM, reader.get(Host, host).resident_VMs):
         for vbd in live(reader, VBD, vm.VBDs):
             vdi = None if vbd.empty or not is_in_use(vbd) else reader.find(VDI, vbd.VDI)

@@ -19,6 +19,7 @@ from xapi_async.operations.context import Services
 from xapi_async.operations.storage.facts import live, sees
 from xapi_async.operations.storage.records import update_disk
 from xapi_async.operations.storage.sites import failures
+from xapi_async.operations.storage.tracking import check_tracking
 from xapi_async.storage.driver import BackendError, DiskState
 
 CONTENT_ID = "content_id"
@@ -45,6 +46,16 @@ async def prepare_disks(services: Services, vm: str, host: str, *, is_start: boo
         raise
 
 
+async def reset_disks(services: Services, vm: str) -> None:
+    """Drop what a guest that was booted anew wrote before to disks that forget it then. Raises what a backend does."""
+    for vbd in _filled(services.store, vm):
+        vdi = services.store.get(VDI, vbd.VDI)
+        if vdi.on_boot == "reset":
+            sr = services.store.get(SR, vdi.SR)
+            with failures(sr.ref, vdi.ref):
+                await services.storage.driver(sr.type, is_tools=sr.is_tools_sr).reset(sr.uuid, vdi.location)
+
+
 async def release_disks(services: Services, vm: str, host: str) -> None:
     """Release every disk of a VM on a host; what goes wrong with that is no matter."""
     await _release(services, [vbd.ref for vbd in _filled(services.store, vm)], host)
@@ -65,6 +76,8 @@ async def prepare_disk(services: Services, vbd: str, host: str, *, is_start: boo
     with failures(sr.ref, vdi.ref):
         if is_start and vdi.on_boot == "reset":
             await driver.reset(sr.uuid, vdi.location)
+        if device.mode == "RW":
+            await check_tracking(services, vdi.ref)
         path = await driver.plug(where.uuid, sr.uuid, vdi.location, read_only=device.mode == "RO")
     async with store.transaction() as tx:
         _note_active(tx, tx.get(VDI, vdi.ref), host, device.mode)

@@ -18,7 +18,7 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.marking import refresh
 from xapi_async.operations.storage import vdi_rules
-from xapi_async.operations.storage.facts import live
+from xapi_async.operations.storage.facts import is_in_use, live
 from xapi_async.operations.storage.sites import Site, failures
 from xapi_async.storage.driver import BackendError, DiskState, RepositoryState
 
@@ -92,11 +92,13 @@ def forget_suspend_image(tx: Transaction, vdi: str) -> None:
 
 
 def delete_vbd(tx: Transaction, vbd: VBD) -> None:
-    """Delete a block device with its metrics."""
+    """Delete a block device with its metrics; the disk stays, and more may be done with it."""
     metrics = tx.find(VBDMetrics, vbd.metrics)
     if metrics is not None:
         tx.delete(metrics)
     tx.delete(vbd)
+    if is_in_use(vbd) or vbd.current_operations:
+        refresh(tx, vdi_rules.RULES, vbd.VDI)
 
 
 def stop_writing(tx: Transaction, log: VDI) -> None:

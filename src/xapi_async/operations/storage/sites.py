@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from xapi_async.datamodel.classes.host import Host
-from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.pbd import PBD
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Services
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.storage.facts import pbds_of, sm_of, the_pool
 from xapi_async.storage.driver import NOT_IMPLEMENTED, BackendError, Driver, Repository, api_error
 
@@ -51,26 +50,6 @@ def serving_pbd(reader: Reader, sr: SR) -> PBD | None:
         return pbds[0]
     master = the_pool(reader).master
     return next((pbd for pbd in pbds if pbd.host == master), None)
-
-
-def require_reachable(services: Services, ref: str) -> Host:
-    """The host. Raises HOST_OFFLINE [host] where it is known to be down, CANNOT_CONTACT_HOST [host] where it is."""
-    host = services.store.get(Host, ref)
-    metrics = services.store.find(HostMetrics, host.metrics)
-    if metrics is None or not metrics.live:
-        raise ApiError("HOST_OFFLINE", ref)
-    if not services.hypervisor.is_alive(host.uuid):
-        raise ApiError("CANNOT_CONTACT_HOST", ref)
-    return host
-
-
-def is_reachable(services: Services, ref: str) -> bool:
-    """Whether work can be forwarded to a host."""
-    try:
-        require_reachable(services, ref)
-    except ApiError:
-        return False
-    return True
 
 
 def driver_of(services: Services, sr: SR) -> Driver:

@@ -15,22 +15,19 @@ from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.entity import new_uuid
+from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.blob import create_new_blob
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked, refresh
 from xapi_async.operations.storage import scanning, sr_rules
 from xapi_async.operations.storage.facts import live, pbds_of, rolling_upgrade, sm_of, the_pool
 from xapi_async.operations.storage.pbd import delete_pbd, new_pbd, plug
 from xapi_async.operations.storage.secrets import delete_secrets
-from xapi_async.operations.storage.sites import (
-    driver_of,
-    failures,
-    not_supported,
-    repository,
-    require_reachable,
-    site_of,
-)
+from xapi_async.operations.storage.sites import driver_of, failures, not_supported, repository, site_of
+from xapi_async.storage.driver import DEVICE_IN_USE, BackendError, Repository
+from xapi_async.storage.kinds import devices
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +79,8 @@ async def create(
 ) -> str:
     """SR.create: an SR made by its backend, and plugged into its host, or into every host where it is shared.
 
-    Raises NOT_SUPPORTED_DURING_UPGRADE [], as PBD.create, SR_UNKNOWN_DRIVER [type], or what the backend does.
-    That a host cannot plug it does not make it fail.
+    Raises NOT_SUPPORTED_DURING_UPGRADE [], as PBD.create, SR_UNKNOWN_DRIVER [type], SR_DEVICE_IN_USE [] where another
+    SR is on the device, or what the backend does. That a host cannot plug it does not make it fail.
     """
     store, services = ctx.store, ctx.services
     if rolling_upgrade(store):
@@ -109,6 +106,7 @@ async def create(
         found = store.get(SR, sr)
         with failures(sr, unimplemented=not_supported(sr)):
             facts = repository(found, store.get(PBD, pbds[0]), physical_size)
+            _require_free(store, facts, where)
             added = await driver_of(services, found).create(where.uuid, facts)
     except BaseException:
         await asyncio.shield(_remove(ctx, sr))
@@ -122,6 +120,16 @@ async def create(
         except ApiError as error:
             log.warning("PBD %s of the new SR %s could not be plugged: %s", pbd, sr, error.description)
     return sr
+
+
+def _require_free(reader: Reader, wanted: Repository, host: Host) -> None:
+    """Raise DEVICE_IN_USE where another SR in use on the host is on one of the devices."""
+    needed = devices(wanted.type, wanted.device_config)
+    for pbd in live(reader, PBD, host.PBDs):
+        sr = reader.find(SR, pbd.SR) if pbd.currently_attached else None
+        taken = needed & devices(sr.type, pbd.device_config) if sr is not None else ()
+        for device in taken:
+            raise BackendError(DEVICE_IN_USE, device)
 
 
 async def make(ctx: Context, host: str, *rest: Any) -> str:

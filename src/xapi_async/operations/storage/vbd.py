@@ -15,6 +15,7 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.driver import DeviceRefusedError, HostDownError, HypervisorError
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked, refresh
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.device_names import guest_name, is_hvm
@@ -29,7 +30,7 @@ from xapi_async.operations.storage.facts import (
 from xapi_async.operations.storage.loopback import NOT_FOR_VBDS
 from xapi_async.operations.storage.plugging import prepare_disk, release_disk, vbd_device
 from xapi_async.operations.storage.records import delete_vbd
-from xapi_async.operations.storage.sites import not_supported, require_reachable
+from xapi_async.operations.storage.sites import not_supported
 from xapi_async.operations.storage.vbd_records import assert_attachable, new_vbd, refresh_device
 from xapi_async.operations.storage.vbd_rules import RULES
 
@@ -209,6 +210,20 @@ async def set_mode(ctx: Context, self: str, value: str) -> None:
         tx.set(vbd, mode=value)
 
 
+async def set_type(ctx: Context, self: str, value: str) -> None:
+    """VBD.set_type: taken into use when the device is next attached."""
+    async with ctx.store.transaction() as tx:
+        tx.set(tx.get(VBD, self), type=value)
+        refresh(tx, RULES, self)
+
+
+async def set_unpluggable(ctx: Context, self: str, value: bool) -> None:
+    """VBD.set_unpluggable."""
+    async with ctx.store.transaction() as tx:
+        tx.set(tx.get(VBD, self), unpluggable=value)
+        refresh(tx, RULES, self)
+
+
 async def check_attachable(ctx: Context, self: str) -> None:
     """VBD.assert_attachable. Raises what would keep the VM from starting with the device."""
     assert_attachable(ctx.store, ctx.store.get(VBD, self))
@@ -254,6 +269,8 @@ HANDLERS: Handlers = {
     "VBD.insert": insert,
     "VBD.eject": eject,
     "VBD.set_mode": set_mode,
+    "VBD.set_type": set_type,
+    "VBD.set_unpluggable": set_unpluggable,
     "VBD.assert_attachable": check_attachable,
     "VBD.pause": pause,
     "VBD.unpause": unpause,

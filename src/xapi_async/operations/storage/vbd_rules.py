@@ -202,8 +202,7 @@ def _candidates(reader: Reader, vbd: VBD) -> tuple[str, ...]:
 
 
 def _refresh_disk(tx: Transaction, vbd: VBD) -> None:
-    if not vbd.empty:
-        refresh(tx, vdi_rules.RULES, vbd.VDI)
+    refresh(tx, vdi_rules.RULES, vbd.VDI)  # a drive that was made empty may name a disk nevertheless
 
 
 RULES = Rules(

@@ -32,6 +32,7 @@ from xapi_async.operations.storage.records import (
 )
 from xapi_async.operations.storage.scanning import make_dirty
 from xapi_async.operations.storage.sites import Site, failures, site_of
+from xapi_async.operations.storage.tracking import tell_lost
 from xapi_async.storage.driver import BackendError, DiskRequest, DiskState
 from xapi_async.storage.kinds import require_text
 
@@ -117,8 +118,7 @@ async def destroy(ctx: Context, self: str) -> None:
         vdi = ctx.store.get(VDI, self)
         site = site_of(ctx.services, vdi.SR)
         require_managed(vdi)
-        is_static = any(ref == self for _, ref in ctx.services.hosts.static_disks)
-        if is_static or any(is_in_use(vbd) for vbd in vbds_of_vdi(ctx.store, vdi)):
+        if any(is_in_use(vbd) for vbd in vbds_of_vdi(ctx.store, vdi)):
             raise ApiError("VDI_IN_USE", self, "destroy")
         with failures(vdi.SR, self):
             await site.driver.destroy_disk(site.sr, vdi.location)
@@ -139,7 +139,9 @@ async def _note_destroyed(ctx: Context, self: str, site: Site) -> None:
 async def forget(ctx: Context, vdi: str) -> None:
     """VDI.forget: delete a disk's record; the next scan finds the disk again."""
     async with marked(ctx, vdi_rules.RULES, vdi, "forget"), ctx.store.transaction() as tx:
-        tx.delete(tx.get(VDI, vdi))
+        gone = tx.get(VDI, vdi)
+        tx.delete(gone)
+        refresh(tx, sr_rules.RULES, gone.SR)  # which may be destroyed once nothing is in it
 
 
 async def introduce(
@@ -296,9 +298,9 @@ async def resize(ctx: Context, vdi: str, size: int) -> None:
             target = tx.get(VDI, vdi)
             note_sizes(tx, site.ref, sizes, more=state.virtual_size - target.virtual_size)
             update_disk(tx, target, state)
-        if lost_tracking and ctx.services.messages is not None:
+        if lost_tracking:
             text = "The blocks that change can no longer be tracked, as the disk was resized"
-            await ctx.services.messages.post("VDI_CBT_RESIZE_FAILED", 3, "VDI", found.uuid, text)
+            await tell_lost(ctx.services, found, "VDI_CBT_RESIZE_FAILED", text)
 
 
 async def force_unlock(ctx: Context, vdi: str) -> None:

@@ -14,12 +14,14 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.clock import api_time
 from xapi_async.objects.entity import STARTS, new_uuid
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import is_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.storage import vdi_rules
 from xapi_async.operations.storage.facts import has_feature, require_managed, sees, the_pool
 from xapi_async.operations.storage.loopback import in_control_domain
 from xapi_async.operations.storage.records import new_disk, note_sizes, put_disk, sizes_of, update_disk
-from xapi_async.operations.storage.sites import failures, is_reachable, site_of
+from xapi_async.operations.storage.sites import failures, site_of
+from xapi_async.operations.storage.tracking import tell_lost
 from xapi_async.operations.storage.vdi import create, destroy, finish, marked_disk, recorded, set_on_boot
 from xapi_async.storage.driver import STRETCH, CopyRequest, DiskState, Extent, Image
 from xapi_async.storage.kinds import is_own, kind_of
@@ -59,7 +61,7 @@ async def clone(ctx: Context, vdi: str, driver_params: Mapping[str, str]) -> str
 
 async def _branch(ctx: Context, vdi: str, driver_params: Mapping[str, str], *, is_snapshot: bool) -> str:
     source = ctx.store.get(VDI, vdi)
-    site = site_of(ctx.services, source.SR)
+    site, was_tracked = site_of(ctx.services, source.SR), source.cbt_enabled
     require_managed(source)
     request = CopyRequest(
         uuid=new_uuid(),
@@ -85,6 +87,9 @@ async def _branch(ctx: Context, vdi: str, driver_params: Mapping[str, str], *, i
             values["sm_config"] = _branched_sm_config(tx.get(SR, source.SR), source, made.disk)
             copy = new_disk(tx, source.SR, made.disk, **values)
             note_sizes(tx, source.SR, sizes, more=made.disk.virtual_size)
+    if was_tracked and not source.cbt_enabled:
+        text = "The blocks that change can no longer be tracked, as no log could be begun when the disk was snapshotted"
+        await tell_lost(ctx.services, source, "VDI_CBT_SNAPSHOT_FAILED", text)
     return copy.ref
 
 
@@ -192,6 +197,34 @@ async def _fill(ctx: Context, source: str, into: str, base: VDI | None, *, is_fr
                 extents = await reading.extents(location)
             with failures(target.SR, into):
                 await _copy_bytes(ctx, reading, writing, extents, is_sparse=is_fresh or location is not None)
+    except OSError as error:
+        raise ApiError("VDI_IO_ERROR", str(error)) from error
+
+
+async def catch_up(ctx: Context, moved: Mapping[str, str]) -> None:
+    """Copy what was written to disks while they were being copied, until nothing is left and nobody writes.
+
+    moved: the copies, by the disks, of which :meth:`~.open_disks.OpenDisks.moving` takes note. Raises
+    VDI_IO_ERROR [text], TASK_CANCELLED [task], or what a backend does.
+    """
+    while True:
+        async with ctx.task.cancellable():
+            left = await ctx.services.open_disks.left_over(moved)
+        if not left:
+            return
+        for old, extents in left.items():
+            await _copy_again(ctx, old, moved[old], extents)
+
+
+async def _copy_again(ctx: Context, source: str, into: str, extents: Sequence[Extent]) -> None:
+    """Copy parts of a disk into the same places of another."""
+    try:
+        async with (
+            in_control_domain(ctx, source, "RO") as reading,
+            in_control_domain(ctx, into, "RW") as writing,
+        ):
+            with failures(ctx.store.get(VDI, into).SR, into):
+                await _copy_bytes(ctx, reading, writing, extents, is_sparse=True)
     except OSError as error:
         raise ApiError("VDI_IO_ERROR", str(error)) from error
 

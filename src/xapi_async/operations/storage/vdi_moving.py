@@ -31,7 +31,7 @@ from xapi_async.operations.storage.facts import (
 from xapi_async.operations.storage.origins import note_origins
 from xapi_async.operations.storage.plugging import prepare_disk, release_disk
 from xapi_async.operations.storage.vdi import destroy
-from xapi_async.operations.storage.vdi_copies import copy_into_new
+from xapi_async.operations.storage.vdi_copies import catch_up, copy_into_new
 from xapi_async.operations.vm.can_boot import Boot, boot_error
 from xapi_async.operations.vm.reserving import release, reserve
 from xapi_async.operations.vm.rules import RULES as VM_RULES
@@ -68,9 +68,10 @@ async def pool_migrate(ctx: Context, vdi: str, sr: str, options: Mapping[str, st
         # Snapshots first: what is newest is moved last, and so is as new as can be.
         snapshots = sorted(live(store, VDI, source.snapshots), key=lambda one: one.snapshot_time)
         olds = [*(one.ref for one in snapshots if one.managed), vdi]
-        moved = await _copy_all(ctx, olds, sr)
-        await _take_place(ctx, moved, vdi)
-    await asyncio.shield(_discard(ctx, olds))
+        with ctx.services.open_disks.moving(olds):
+            moved = await _copy_all(ctx, olds, sr)
+            await _take_place(ctx, moved, vdi)
+            await asyncio.shield(_discard(ctx, olds))
     return moved[vdi]
 
 
@@ -140,6 +141,7 @@ async def _copy_all(ctx: Context, olds: Sequence[str], sr: str) -> Mapping[str, 
             values: dict[str, Any] = {name: getattr(source, name) for name in kept}
             config = {key: value for key, value in source.other_config.items() if key == KEPT_KEY}
             moved[old] = await copy_into_new(ctx, old, {**values, "SR": sr, "other_config": config})
+        await catch_up(ctx, moved)
     except BaseException:
         await asyncio.shield(_discard(ctx, list(moved.values())))
         raise

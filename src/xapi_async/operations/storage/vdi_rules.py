@@ -89,6 +89,9 @@ NOT_WHILE_TRACKED = frozenset({"mirror", "set_on_boot"})
 _HA_DISKS = frozenset({"ha_statefile", "redo_log"})
 _HA_SETTING_UP = frozenset({"ha_statefile", "metadata"})
 
+SERVING_POOL = _HA_DISKS | _HA_SETTING_UP
+"""Types of disks of which high availability decides what is allowed."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:
@@ -97,6 +100,7 @@ class _Case:
     reader: Reader
     vdi: VDI
     sr: SR | None
+    operation: str
 
 
 def check(reader: Reader, vdi: VDI, operation: str) -> ApiError | None:
@@ -121,7 +125,7 @@ def check(reader: Reader, vdi: VDI, operation: str) -> ApiError | None:
     if vdi.cbt_enabled and operation in NOT_WHILE_TRACKED:
         return ApiError("VDI_CBT_ENABLED", vdi.ref)
     special = _SPECIAL.get(operation)
-    return special(_Case(reader, vdi, sr)) if special is not None else None
+    return special(_Case(reader, vdi, sr, operation)) if special is not None else None
 
 
 def _is_in_the_way(reader: Reader, vdi: VDI, operation: str) -> bool:
@@ -158,6 +162,8 @@ def _destroy_error(case: _Case) -> ApiError | None:
             return ApiError("HA_ENABLE_IN_PROGRESS")
         if "ha_disable" in running:
             return ApiError("HA_DISABLE_IN_PROGRESS")
+    if error is None and vdi.held_by:
+        return ApiError("VDI_IN_USE", vdi.ref, case.operation)
     return error
 
 

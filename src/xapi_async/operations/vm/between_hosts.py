@@ -7,9 +7,9 @@ import asyncio
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.facts import is_live
-from xapi_async.operations.vm.hosts import require_reachable
 from xapi_async.operations.vm.rules import bad_power_state
 from xapi_async.operations.vm.running import hard_reboot
 

@@ -15,9 +15,9 @@ from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.devices.placement import assert_host_has_gpus, assert_host_has_usbs
 from xapi_async.operations.host_memory import free_memory
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.networking.visibility import assert_can_see
 from xapi_async.operations.vm.facts import vbds_of, will_boot_hvm
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.sizes import needed_to_start
 
 COREDUMPS = ("coredump_and_destroy", "coredump_and_restart")

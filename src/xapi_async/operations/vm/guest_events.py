@@ -25,6 +25,7 @@ from xapi_async.operations.context import Background, Context, Services
 from xapi_async.operations.hosts.life import note_host
 from xapi_async.operations.marking import unmark
 from xapi_async.operations.own_work import own_context
+from xapi_async.operations.storage.plugging import reset_disks
 from xapi_async.operations.vm import attachments, states
 from xapi_async.operations.vm.domains import config_of
 from xapi_async.operations.vm.facts import has_pv_drivers
@@ -222,6 +223,7 @@ async def _restart(ctx: Context, ref: str) -> None:
     try:
         async with ctx.task.cancellable():
             await services.hypervisor.reboot(vm.uuid, config, None, ctx.task.progress)
+        await reset_disks(services, ref)
     except (HypervisorError, ApiError) as error:
         _log.warning("VM %s could not be started again after its guest had ended: %s", vm.uuid, error)
         await asyncio.shield(end_domain(services, ref))

@@ -1,32 +1,14 @@
-"""The host a VM is on: whether it can be reached, and what becomes of what it answers."""
+"""The host a VM is on: what becomes of what it answers, and what its processors are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from xapi_async.datamodel.classes.host import Host
-from xapi_async.datamodel.classes.host_metrics import HostMetrics
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.hypervisor import driver
 from xapi_async.objects.reader import Reader
-from xapi_async.operations.context import Services
-
-
-def is_host_live(reader: Reader, host: Host) -> bool:
-    """Whether the host is known to be up."""
-    metrics = reader.find(HostMetrics, host.metrics)
-    return metrics is not None and metrics.live
-
-
-def require_reachable(services: Services, ref: str) -> Host:
-    """The host. Raises HOST_OFFLINE [host] where it is known to be down, CANNOT_CONTACT_HOST [host] where it is."""
-    host = services.store.get(Host, ref)
-    if not is_host_live(services.store, host):
-        raise ApiError("HOST_OFFLINE", ref)
-    if not services.hypervisor.is_alive(host.uuid):
-        raise ApiError("CANNOT_CONTACT_HOST", ref)
-    return host
 
 
 def api_error(reader: Reader, error: Exception, vm: str) -> ApiError:

@@ -14,10 +14,11 @@ from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.placement import host_tiers
 from xapi_async.operations.host_memory import Load, capacity, loads, one
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.vm.can_boot import Boot, boot_error
 from xapi_async.operations.vm.facts import is_hvm
 from xapi_async.operations.vm.features import is_upgrading, the_pool
-from xapi_async.operations.vm.hosts import cpu_flags, is_host_live
+from xapi_async.operations.vm.hosts import cpu_flags
 
 FULL_SCORE = 1000
 """The score of a host whose guests can all have the most memory they may."""

@@ -20,10 +20,10 @@ from xapi_async.objects.clock import from_api_time
 from xapi_async.objects.reader import Reader
 from xapi_async.operations.context import Services
 from xapi_async.operations.devices.placement import drop_reservations
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.own_work import own_context
 from xapi_async.operations.vm.domains import domain_on_record
 from xapi_async.operations.vm.facts import is_live
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.settling import settle_records
 from xapi_async.operations.vm.suspend_image import VM_HINT, destroy_image
 

@@ -10,12 +10,14 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.driver import DomainStateError, HypervisorError
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked
+from xapi_async.operations.storage.plugging import reset_disks
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.attachments import marked_devices
 from xapi_async.operations.vm.domains import config_of
 from xapi_async.operations.vm.facts import is_live
-from xapi_async.operations.vm.hosts import api_error, require_reachable
+from xapi_async.operations.vm.hosts import api_error
 from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.preparing import raise_hardware_platform
 from xapi_async.operations.vm.reserving import AnyHost, ThisHost
@@ -100,6 +102,7 @@ async def replace_domain(ctx: Context, vm: str, patience: float | None) -> None:
     try:
         async with ctx.task.cancellable():
             await services.hypervisor.reboot(target.uuid, config, patience, ctx.task.progress)
+        await reset_disks(services, vm)  # not before: the guest may refuse to reboot
     except (HypervisorError, ApiError) as error:
         raise api_error(ctx.store, error, vm) from error
     finally:

@@ -16,11 +16,11 @@ from xapi_async.hypervisor.driver import Domain
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Services
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.networking.pvs_proxy import start_proxies
 from xapi_async.operations.own_work import own_context
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.facts import is_live, will_boot_hvm
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.resources import give_back
 from xapi_async.operations.vm.suspend_image import destroy_image
 

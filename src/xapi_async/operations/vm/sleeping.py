@@ -8,8 +8,9 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.hypervisor.driver import HypervisorError
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.vm.facts import is_hvm
-from xapi_async.operations.vm.hosts import api_error, require_reachable
+from xapi_async.operations.vm.hosts import api_error
 from xapi_async.operations.vm.rules import bad_power_state
 
 

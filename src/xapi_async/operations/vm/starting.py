@@ -12,12 +12,13 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.driver import DomainStateError, HypervisorError
 from xapi_async.operations.context import Context, Handlers, Services
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.attachments import marked_devices
 from xapi_async.operations.vm.domains import config_of
 from xapi_async.operations.vm.features import is_upgrading
-from xapi_async.operations.vm.hosts import api_error, require_reachable
+from xapi_async.operations.vm.hosts import api_error
 from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.placement import cpu_error, is_newest
 from xapi_async.operations.vm.preparing import freshen, prepare_resume, prepare_start

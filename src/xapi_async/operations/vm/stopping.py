@@ -12,12 +12,13 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.hypervisor.driver import DomainStateError, HypervisorError, NoDomainError
 from xapi_async.operations.context import Context, Handlers, Services
+from xapi_async.operations.hosts.reaching import is_host_live, require_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.can_boot import required_srs, sees_sr
 from xapi_async.operations.vm.facts import is_live
 from xapi_async.operations.vm.features import the_pool
-from xapi_async.operations.vm.hosts import api_error, is_host_live, require_reachable
+from xapi_async.operations.vm.hosts import api_error
 from xapi_async.operations.vm.notices import vm_notice
 from xapi_async.operations.vm.resources import give_back
 from xapi_async.operations.vm.rules import RULES

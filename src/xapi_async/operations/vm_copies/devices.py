@@ -18,6 +18,7 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.devices import vgpu as vgpus
 from xapi_async.operations.networking import vif as vifs
+from xapi_async.operations.storage.records import delete_vbd
 from xapi_async.operations.vm.facts import vbds_of
 
 A = TypeVar("A", bound=ApiClass)
@@ -89,14 +90,6 @@ def delete_vbds(tx: Transaction, vm: str) -> None:
     """Delete a VM's block devices; the disks stay."""
     for vbd in list(vbds_of(tx, tx.get(VM, vm))):
         delete_vbd(tx, vbd)
-
-
-def delete_vbd(tx: Transaction, vbd: VBD) -> None:
-    """Delete a block device and its metrics; the disk stays."""
-    metrics = tx.find(VBDMetrics, vbd.metrics)
-    if metrics is not None:
-        tx.delete(metrics)
-    tx.delete(vbd)
 
 
 def delete_vifs(tx: Transaction, vm: str) -> None:

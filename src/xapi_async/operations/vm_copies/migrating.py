@@ -12,6 +12,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.hypervisor.driver import Domain, HypervisorError, NoDomainError
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.networking.network import attach_networks_of_vm, release_networks_of_vm
 from xapi_async.operations.networking.pvs_proxy import start_proxies
@@ -19,7 +20,7 @@ from xapi_async.operations.storage.plugging import prepare_disks, release_disks
 from xapi_async.operations.vm import states
 from xapi_async.operations.vm.facts import is_hvm
 from xapi_async.operations.vm.features import is_upgrading, require_feature
-from xapi_async.operations.vm.hosts import api_error, cpu_flags, require_reachable
+from xapi_async.operations.vm.hosts import api_error, cpu_flags
 from xapi_async.operations.vm.placement import cpu_error, platform_version
 from xapi_async.operations.vm.reserving import Choice, ThisHost, release, reserve
 from xapi_async.operations.vm.rules import FORCED_RULES, RULES, refresh

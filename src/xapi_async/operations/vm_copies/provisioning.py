@@ -16,10 +16,10 @@ from xapi_async.objects.reader import Reader
 from xapi_async.operations.calling import call
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.marking import marked
+from xapi_async.operations.storage.records import delete_vbd
 from xapi_async.operations.vm.flags import clear_template
 from xapi_async.operations.vm.rules import RULES
 from xapi_async.operations.vm_copies import disks
-from xapi_async.operations.vm_copies.devices import delete_vbd
 from xapi_async.operations.vm_copies.disk_list import WantedDisk, parse
 from xapi_async.operations.vm_copies.host_marks import provisioning_on_any
 from xapi_async.operations.vm_copies.hosts import hosts_seeing, master

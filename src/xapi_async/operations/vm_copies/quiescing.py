@@ -11,10 +11,11 @@ from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.hypervisor.driver import AgentError, HypervisorError
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.vm.facts import guest_metrics
 from xapi_async.operations.vm.features import require_feature
-from xapi_async.operations.vm.hosts import api_error, require_reachable
+from xapi_async.operations.vm.hosts import api_error
 from xapi_async.operations.vm.rule_tables import QUIESCE_FEATURES
 from xapi_async.operations.vm.rules import RULES
 from xapi_async.operations.vm_copies.destroying import discard_snapshot

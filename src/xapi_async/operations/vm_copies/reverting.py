@@ -23,10 +23,10 @@ from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.devices.vusb import delete_vusbs
+from xapi_async.operations.hosts.reaching import is_host_live
 from xapi_async.operations.marking import Mark, marked_together
 from xapi_async.operations.storage.origins import note_origins
 from xapi_async.operations.vm.facts import vbds_of
-from xapi_async.operations.vm.hosts import is_host_live
 from xapi_async.operations.vm.rules import RULES
 from xapi_async.operations.vm.states import force_reset
 from xapi_async.operations.vm.stopping import hard_shutdown

@@ -12,10 +12,10 @@ from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Context, Handlers
+from xapi_async.operations.hosts.reaching import require_reachable
 from xapi_async.operations.marking import marked
 from xapi_async.operations.vm.facts import vbds_of
 from xapi_async.operations.vm.features import require_feature
-from xapi_async.operations.vm.hosts import require_reachable
 from xapi_async.operations.vm.reserving import ThisHost
 from xapi_async.operations.vm.rules import RULES
 from xapi_async.operations.vm.starting import restore

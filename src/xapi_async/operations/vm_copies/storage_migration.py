@@ -1,7 +1,7 @@
 """VM.migrate_send within a pool: a VM is moved together with its disks; and host.migrate_receive.
 
-Disks that a guest is using are copied from a snapshot. That is exact as long as guests are simulated
-and write nothing; a hypervisor with real ones has to mirror their writes meanwhile.
+Disks that a guest is using are copied from a snapshot. That is exact as long as guests are simulated and write
+nothing; a hypervisor with real ones has to mirror their writes meanwhile. What is uploaded meanwhile is copied too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from xapi_async.operations.context import Context, Handlers
 from xapi_async.operations.marking import marked
 from xapi_async.operations.storage.origins import note_origins
 from xapi_async.operations.storage.plugging import prepare_disks, release_disks
+from xapi_async.operations.storage.vdi_copies import catch_up
 from xapi_async.operations.vm.can_boot import sees_sr
 from xapi_async.operations.vm.facts import vbds_of
 from xapi_async.operations.vm.features import require_feature, the_pool
@@ -130,17 +131,19 @@ async def _eject_cds(ctx: Context, move: Move, *, is_live: bool) -> None:
 
 async def _move_all(ctx: Context, move: Move, wanted: Refs, *, is_live: bool) -> None:
     services, source = ctx.services, ctx.store.get(VM, move.vm).resident_on
-    made = await _copy_all(ctx, wanted)
-    try:
-        if is_live:
-            await move_domain(ctx, move.vm, move.host, with_disks=False)
-    except BaseException:
-        await asyncio.shield(destroy_quietly(ctx, made.values()))
-        raise
-    await asyncio.shield(_exchange(ctx, move, made, source if is_live else NULL_REF))
-    if is_live and ctx.store.get(VM, move.vm).power_state == "Running":
-        await prepare_disks(services, move.vm, move.host, is_start=False)
-    await destroy_quietly(ctx, made)
+    with services.open_disks.moving(wanted):
+        made = await _copy_all(ctx, wanted)
+        try:
+            await catch_up(ctx, made)
+            if is_live:
+                await move_domain(ctx, move.vm, move.host, with_disks=False)
+        except BaseException:
+            await asyncio.shield(destroy_quietly(ctx, made.values()))
+            raise
+        await asyncio.shield(_exchange(ctx, move, made, source if is_live else NULL_REF))
+        if is_live and ctx.store.get(VM, move.vm).power_state == "Running":
+            await prepare_disks(services, move.vm, move.host, is_start=False)
+        await destroy_quietly(ctx, made)
 
 
 async def _copy_all(ctx: Context, wanted: Refs) -> dict[str, str]:
