@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.language import ApiClass
-from xapi_async.objects.entity import Entity
+from xapi_async.objects.entity import REF_PREFIX, Entity
 
 INDEXED = frozenset({"uuid", "name_label"})
 """The fields that objects are found by."""
@@ -21,6 +21,7 @@ class Indices:
 
     def __init__(self) -> None:
         self._by_uuid: dict[str, str] = {}
+        self._named_by_reference: dict[type[ApiClass], Mapping[str, Entity]] = {}
         # Most names are had by one object only: its reference then stands alone.
         self._by_name: dict[type[ApiClass], dict[str, str | dict[str, None]]] = {
             cls: {} for cls in CLASSES if "name_label" in cls.FIELDS
@@ -28,7 +29,7 @@ class Indices:
 
     def by_uuid(self, uuid: str) -> str | None:
         """Who has the uuid, in any class."""
-        return self._by_uuid.get(uuid)
+        return self._by_uuid.get(uuid) or self._by_reference(uuid)
 
     def by_name(self, cls: type[ApiClass], name: str) -> tuple[str, ...]:
         """The objects of a class with exactly that name_label."""
@@ -46,6 +47,10 @@ class Indices:
         """Put the objects of each name into an order given by :meth:`shared_names`."""
         for cls, names in shared.items():
             self._by_name[cls].update((name, dict.fromkeys(refs)) for name, refs in names.items())
+
+    def look_into(self, cls: type[ApiClass], table: Mapping[str, Entity]) -> None:
+        """Find objects that go by the uuid in their reference, and are not entered, in a table from now on."""
+        self._named_by_reference[cls] = table
 
     def add(self, cls: type[ApiClass], entity: Entity) -> None:
         """Enter an object as it is now."""
@@ -73,6 +78,14 @@ class Indices:
                 same.pop(ref, None)
             if same == ref or not same:
                 names.pop(found.name_label, None)
+
+    def _by_reference(self, uuid: str) -> str | None:
+        ref = f"{REF_PREFIX}{uuid}"
+        for table in self._named_by_reference.values():
+            entity = table.get(ref)
+            if entity is not None and cast(Any, entity).uuid == uuid:
+                return ref
+        return None
 
     def _add_name(self, cls: type[ApiClass], name: str, ref: str) -> None:
         names = self._by_name[cls]

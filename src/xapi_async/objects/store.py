@@ -424,6 +424,12 @@ class Store:
         self._tables[cls].update((entity.ref, entity) for entity in entities)
         self._indices.add_all(cls, entities)
 
+    def restore_unnamed(self, cls: type[ApiClass], entities: Sequence[Entity]) -> None:
+        """As :meth:`restore_all`, of objects that go by the uuid in their reference."""
+        table = self._tables[cls]
+        table.update((entity.ref, entity) for entity in entities)
+        self._indices.look_into(cls, table)
+
     def renew(self, cls: type[ApiClass], ref: str, values: Values) -> None:
         """Enter what is not stored of an object that was restored, which counts as changed now; as :meth:`restore`."""
         entity = self._tables[cls].pop(ref)
