@@ -196,8 +196,7 @@ def restore_metrics(store: Store, rng: random.Random, now: float) -> None:
 
 def _restore(store: Store, cls: type[ApiClass], refs: Iterable[str], rng: random.Random, time: str) -> None:
     known, make, generation = store.table(cls), blank_entity(cls), store.generation
-    by_reference: list[Entity] = []
-    others: list[Entity] = []
+    entities: list[Entity] = []
     for ref in dict.fromkeys(refs):
         if ref == NULL_REF or ref in known:
             continue
@@ -206,9 +205,7 @@ def _restore(store: Store, cls: type[ApiClass], refs: Iterable[str], rng: random
         entity.born = entity.modified = generation
         if has_uuid(ref) and store.latest_uuid_ref(uuid_in(ref)) is None:
             name_by_reference(entity)
-            by_reference.append(entity)
         else:
             entity.uuid = random_uuid(rng)
-            others.append(entity)
-    store.restore_unnamed(cls, by_reference)
-    store.restore_all(cls, others)
+        entities.append(entity)
+    store.restore_all(cls, entities)

@@ -15,6 +15,13 @@ from operator import attrgetter
 from typing import Any, ClassVar, TypeVar, cast
 
 from xapi_async.datamodel.classes import CLASSES
+from xapi_async.datamodel.classes.console import Console
+from xapi_async.datamodel.classes.vbd import VBD
+from xapi_async.datamodel.classes.vbd_metrics import VBDMetrics
+from xapi_async.datamodel.classes.vif import VIF
+from xapi_async.datamodel.classes.vif_metrics import VIFMetrics
+from xapi_async.datamodel.classes.vm_guest_metrics import VMGuestMetrics
+from xapi_async.datamodel.classes.vm_metrics import VMMetrics
 from xapi_async.datamodel.language import NOTHING, ApiClass, Computed, Field
 from xapi_async.datamodel.types import zero
 
@@ -26,8 +33,17 @@ EMPTY_MAP: Values = {}
 Late = Mapping[str, Callable[[Any], Any]]
 """Fields whose values are computed when they are first read, and how. Many objects share one."""
 
-REF_PREFIX = "OpaqueRef:"
-_REF_LENGTH = len(REF_PREFIX) + 36
+NAMED_BY_REFERENCE: frozenset[type[ApiClass]] = frozenset(
+    {VBD, VIF, Console, VBDMetrics, VIFMetrics, VMGuestMetrics, VMMetrics}
+)
+"""Classes of the objects that come with each VM, which are seldom looked for by uuid.
+
+Their new objects get a reference that is made of their uuid. Then neither the uuid is kept beside it, once they come
+from a database, nor an entry of it in an index.
+"""
+
+_REF_PREFIX = "OpaqueRef:"
+_UUID_LENGTH = 36
 
 
 class Entity(ApiClass):
@@ -37,7 +53,7 @@ class Entity(ApiClass):
     memo: whatever readers want to keep until the object changes, such as its encoded record.
     unset: where values of fields come from whose slots are unset: the members of a large set, see
     :mod:`xapi_async.objects.membership`, or what computes them, see :func:`put_off`. It is replaced, not changed.
-    An unset uuid is the one in the reference, see :func:`name_by_reference`.
+    An unset uuid is the one in the reference, see :data:`NAMED_BY_REFERENCE`.
     """
 
     __slots__ = ("born", "memo", "modified", "ref", "unset")
@@ -169,13 +185,13 @@ def is_put_off(entity: Entity, field: str) -> bool:
 
 
 def name_by_reference(entity: Entity) -> None:
-    """Have an object go by the uuid in its reference, which takes no memory; see :func:`has_uuid`."""
+    """Have an object of :data:`NAMED_BY_REFERENCE` go by the uuid in its reference without keeping it."""
     delattr(entity, "uuid")
 
 
 def has_uuid(ref: str) -> bool:
-    """Whether a reference is one that is made of a uuid."""
-    return ref.startswith(REF_PREFIX) and len(ref) == _REF_LENGTH
+    """Whether a reference is made of a uuid."""
+    return ref.startswith(_REF_PREFIX) and len(ref) == len(_REF_PREFIX) + _UUID_LENGTH
 
 
 def new_draft(base: Entity) -> Draft:
@@ -204,12 +220,17 @@ def declared_class(entity: Entity) -> type[ApiClass]:
 
 def new_ref() -> str:
     """A reference nobody has yet."""
-    return f"{REF_PREFIX}{uuid_module.uuid4()}"
+    return ref_of(new_uuid())
+
+
+def ref_of(uuid: str) -> str:
+    """The reference that is made of a uuid."""
+    return f"{_REF_PREFIX}{uuid}"
 
 
 def uuid_in(ref: str) -> str:
     """The uuid that a reference is made of."""
-    return ref[len(REF_PREFIX) :]
+    return ref[len(_REF_PREFIX) :]
 
 
 def new_uuid() -> str:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.language import ApiClass
-from xapi_async.objects.entity import REF_PREFIX, Entity
+from xapi_async.objects.entity import NAMED_BY_REFERENCE, Entity, ref_of
 
 INDEXED = frozenset({"uuid", "name_label"})
 """The fields that objects are found by."""
@@ -17,11 +17,14 @@ _UUID, _REF = attrgetter("uuid"), attrgetter("ref")
 
 
 class Indices:
-    """The references of objects by what they are looked up by."""
+    """The references of objects by what they are looked up by.
 
-    def __init__(self) -> None:
+    tables: all objects of each class by reference, which also find those whose reference is made of their uuid.
+    """
+
+    def __init__(self, tables: Mapping[type[ApiClass], Mapping[str, Entity]]) -> None:
+        self._named_by_reference = [tables[cls] for cls in CLASSES if cls in NAMED_BY_REFERENCE]
         self._by_uuid: dict[str, str] = {}
-        self._named_by_reference: dict[type[ApiClass], Mapping[str, Entity]] = {}
         # Most names are had by one object only: its reference then stands alone.
         self._by_name: dict[type[ApiClass], dict[str, str | dict[str, None]]] = {
             cls: {} for cls in CLASSES if "name_label" in cls.FIELDS
@@ -48,20 +51,20 @@ class Indices:
         for cls, names in shared.items():
             self._by_name[cls].update((name, dict.fromkeys(refs)) for name, refs in names.items())
 
-    def look_into(self, cls: type[ApiClass], table: Mapping[str, Entity]) -> None:
-        """Find objects that go by the uuid in their reference, and are not entered, in a table from now on."""
-        self._named_by_reference[cls] = table
-
     def add(self, cls: type[ApiClass], entity: Entity) -> None:
         """Enter an object as it is now."""
         found, ref = cast(Any, entity), entity.ref
-        self._by_uuid[found.uuid] = ref
+        if cls not in NAMED_BY_REFERENCE or ref_of(found.uuid) != ref:
+            self._by_uuid[found.uuid] = ref
         if cls in self._by_name:
             self._add_name(cls, found.name_label, ref)
 
     def add_all(self, cls: type[ApiClass], entities: Sequence[Entity]) -> None:
         """Enter objects of a class, quickly."""
-        self._by_uuid.update(zip(map(_UUID, entities), map(_REF, entities), strict=True))
+        by_uuid = entities
+        if cls in NAMED_BY_REFERENCE:
+            by_uuid = [entity for entity in entities if ref_of(cast(Any, entity).uuid) != entity.ref]
+        self._by_uuid.update(zip(map(_UUID, by_uuid), map(_REF, by_uuid), strict=True))
         if cls in self._by_name:
             for entity in entities:
                 self._add_name(cls, cast(Any, entity).name_label, entity.ref)
@@ -80,8 +83,8 @@ class Indices:
                 names.pop(found.name_label, None)
 
     def _by_reference(self, uuid: str) -> str | None:
-        ref = f"{REF_PREFIX}{uuid}"
-        for table in self._named_by_reference.values():
+        ref = ref_of(uuid)
+        for table in self._named_by_reference:
             entity = table.get(ref)
             if entity is not None and cast(Any, entity).uuid == uuid:
                 return ref

@@ -67,7 +67,7 @@ class Store:
         self._reserved: float = float("inf") if reserved is None else reserved
         # Per class, objects in the order of their last change: the newest last.
         self._tables: dict[type[ApiClass], dict[str, Entity]] = {cls: {} for cls in CLASSES}
-        self._indices = Indices()
+        self._indices = Indices(self._tables)
         self._staging = Staging()
         self._queue: list[Staged] = []
         self._wake = asyncio.Event()
@@ -423,12 +423,6 @@ class Store:
         """As :meth:`restore`, of all objects of a class."""
         self._tables[cls].update((entity.ref, entity) for entity in entities)
         self._indices.add_all(cls, entities)
-
-    def restore_unnamed(self, cls: type[ApiClass], entities: Sequence[Entity]) -> None:
-        """As :meth:`restore_all`, of objects that go by the uuid in their reference."""
-        table = self._tables[cls]
-        table.update((entity.ref, entity) for entity in entities)
-        self._indices.look_into(cls, table)
 
     def renew(self, cls: type[ApiClass], ref: str, values: Values) -> None:
         """Enter what is not stored of an object that was restored, which counts as changed now; as :meth:`restore`."""
