@@ -203,7 +203,7 @@ def _restore(store: Store, cls: type[ApiClass], refs: Iterable[str], rng: random
         entity: Any = make(ref)
         entity.last_updated = time
         entity.born = entity.modified = generation
-        if has_uuid(ref) and store.latest_uuid_ref(uuid_in(ref)) is None:
+        if has_uuid(ref) and not store.has_entered(uuid_in(ref)):
             name_by_reference(entity)
         else:
             entity.uuid = random_uuid(rng)

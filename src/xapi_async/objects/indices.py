@@ -34,6 +34,10 @@ class Indices:
         """Who has the uuid, in any class."""
         return self._by_uuid.get(uuid) or self._by_reference(uuid)
 
+    def has_entered(self, uuid: str) -> bool:
+        """Whether an object is entered under the uuid, which those are not whose reference is made of theirs."""
+        return uuid in self._by_uuid
+
     def by_name(self, cls: type[ApiClass], name: str) -> tuple[str, ...]:
         """The objects of a class with exactly that name_label."""
         found = self._by_name[cls].get(name, ())

@@ -424,6 +424,10 @@ class Store:
         self._tables[cls].update((entity.ref, entity) for entity in entities)
         self._indices.add_all(cls, entities)
 
+    def has_entered(self, uuid: str) -> bool:
+        """Whether anything restored so far has the uuid, other than in its reference."""
+        return self._indices.has_entered(uuid)
+
     def renew(self, cls: type[ApiClass], ref: str, values: Values) -> None:
         """Enter what is not stored of an object that was restored, which counts as changed now; as :meth:`restore`."""
         entity = self._tables[cls].pop(ref)
