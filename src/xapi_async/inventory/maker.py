@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.clock import api_time
-from xapi_async.objects.entity import NAMED_BY_REFERENCE, ref_of, uuid_in
+from xapi_async.objects.entity import NAMED_BY_REFERENCE, has_uuid, ref_of, uuid_in
 from xapi_async.objects.transaction import Transaction
 
 A = TypeVar("A", bound=ApiClass)
@@ -37,7 +37,7 @@ class Maker:
     def create(self, cls: type[A], *, ref: str = "", uuid: str = "", **values: Any) -> A:
         """Create an object; without ``ref`` and ``uuid`` it gets fresh ones."""
         ref = ref or self.ref()
-        uuid = uuid or (uuid_in(ref) if cls in NAMED_BY_REFERENCE else self.uuid())
+        uuid = uuid or (uuid_in(ref) if cls in NAMED_BY_REFERENCE and has_uuid(ref) else self.uuid())
         return self.tx.create(cls, ref=ref, uuid=uuid, **values)
 
     def update(self, target: ApiClass, **values: Any) -> None:
