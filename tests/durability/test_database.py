@@ -349,3 +349,31 @@ async def test_a_full_disk_refuses_changes_until_there_is_room(path: Path) -> No
     async with opened(path) as db:
         assert db.store.get(VM, ref).name_description == "room"
         assert await db.documents.get("a") == "room"
+
+
+async def test_objects_that_go_by_the_uuid_in_their_reference(path: Path) -> None:
+    async with opened(path) as db:
+        async with db.store.transaction() as tx:
+            made, renamed, imported = (tx.create(VBD, device="xvda") for _ in range(3))
+            assert made.ref == f"OpaqueRef:{made.uuid}"
+            old, new, foreign = renamed.uuid, "11111111-2222-3333-4444-555555555555", "6" * 8 + renamed.uuid[8:]
+            refs, uuid = (made.ref, renamed.ref), made.uuid
+            tx.delete(imported)
+            other = tx.create(VBD, uuid=foreign).ref
+        async with db.store.transaction() as tx:
+            tx.set(tx.get(VBD, refs[1]), uuid=new)
+    async with opened(path) as db:
+        store = db.store
+        assert [store.by_uuid(VBD, known).ref for known in (uuid, new, foreign)] == [*refs, other]
+        assert store.get(VBD, refs[0]).values()["uuid"] == uuid
+        for gone in (old, imported.uuid):
+            with pytest.raises(ApiError, match="UUID_INVALID"):
+                store.by_uuid(VBD, gone)
+        with pytest.raises(ApiError, match="in use"):
+            async with store.transaction() as tx:
+                tx.create(VDI, uuid=uuid)
+        async with store.transaction() as tx:
+            tx.delete(tx.by_uuid(VBD, uuid))
+        async with store.transaction() as tx:
+            vdi = tx.create(VDI, uuid=uuid).ref
+        assert store.by_uuid(VDI, uuid).ref == vdi

@@ -14,6 +14,7 @@ from xapi_async.datamodel.classes.pgpu import PGPU
 from xapi_async.datamodel.classes.pif import PIF
 from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.pusb import PUSB
+from xapi_async.datamodel.classes.secret import Secret
 from xapi_async.datamodel.classes.sm import SM
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.usb_group import USBGroup
@@ -143,6 +144,33 @@ async def test_what_no_database_keeps_is_made_again(build: Build) -> None:
     assert all(store.find(VBDMetrics, vbd.metrics) for vbd in store.all(VBD))
     metrics = store.get(VMMetrics, running.metrics)
     assert (metrics.memory_actual, metrics.hvm) == (running.memory_target, bool(running.HVM_boot_policy))
+
+
+async def test_metrics_keep_their_identity_and_are_found_by_it(build: Build) -> None:
+    store = await build(vms=2)
+    before = {metrics.ref: metrics.uuid for metrics in store.all(VBDMetrics)}
+    assert before
+    async with store.transaction() as tx:
+        for metrics in store.all(VBDMetrics):
+            tx.delete(metrics)
+    await restart(store)
+    assert {metrics.ref: metrics.uuid for metrics in store.all(VBDMetrics)} == before
+    for ref, uuid in before.items():
+        assert store.by_uuid(VBDMetrics, uuid).ref == ref
+
+
+async def test_metrics_leave_a_uuid_to_who_has_it(build: Build) -> None:
+    store = await build(vms=1)
+    one = next(iter(store.all(VBDMetrics)))
+    ref, uuid = one.ref, one.uuid
+    async with store.transaction() as tx:
+        tx.delete(one)
+        secret = tx.create(Secret, uuid=uuid).ref
+    await restart(store)
+    assert store.by_uuid(Secret, uuid).ref == secret
+    other = store.get(VBDMetrics, ref).uuid
+    assert other != uuid
+    assert store.by_uuid(VBDMetrics, other).ref == ref
 
 
 async def test_usb_devices_that_are_gone(build: Build) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.clock import api_time
+from xapi_async.objects.entity import NAMED_BY_REFERENCE, has_uuid, ref_of, uuid_in
 from xapi_async.objects.transaction import Transaction
 
 A = TypeVar("A", bound=ApiClass)
@@ -31,11 +32,13 @@ class Maker:
 
     def ref(self) -> str:
         """A fresh reference."""
-        return f"OpaqueRef:{self.uuid()}"
+        return ref_of(self.uuid())
 
     def create(self, cls: type[A], *, ref: str = "", uuid: str = "", **values: Any) -> A:
         """Create an object; without ``ref`` and ``uuid`` it gets fresh ones."""
-        return self.tx.create(cls, ref=ref or self.ref(), uuid=uuid or self.uuid(), **values)
+        ref = ref or self.ref()
+        uuid = uuid or (uuid_in(ref) if cls in NAMED_BY_REFERENCE and has_uuid(ref) else self.uuid())
+        return self.tx.create(cls, ref=ref, uuid=uuid, **values)
 
     def update(self, target: ApiClass, **values: Any) -> None:
         """Write those fields of an object that hold something else; nothing at all counts as no change."""

@@ -37,7 +37,7 @@ from xapi_async.inventory.software import API_VENDOR, API_VERSION, bios_strings,
 from xapi_async.inventory.storage import synchronise_tools
 from xapi_async.inventory.template_records import IDLE
 from xapi_async.objects.clock import api_time
-from xapi_async.objects.entity import new_entity
+from xapi_async.objects.entity import Entity, blank_entity, has_uuid, name_by_reference, uuid_in
 from xapi_async.objects.store import Store
 from xapi_async.objects.transaction import Transaction
 
@@ -195,9 +195,17 @@ def restore_metrics(store: Store, rng: random.Random, now: float) -> None:
 
 
 def _restore(store: Store, cls: type[ApiClass], refs: Iterable[str], rng: random.Random, time: str) -> None:
-    known = store.table(cls)
-    missing = [ref for ref in dict.fromkeys(refs) if ref != NULL_REF and ref not in known]
-    entities = [new_entity(cls, ref, {"uuid": random_uuid(rng), "last_updated": time}) for ref in missing]
-    for entity in entities:
-        entity.born = entity.modified = store.generation
+    known, make, generation = store.table(cls), blank_entity(cls), store.generation
+    entities: list[Entity] = []
+    for ref in dict.fromkeys(refs):
+        if ref == NULL_REF or ref in known:
+            continue
+        entity: Any = make(ref)
+        entity.last_updated = time
+        entity.born = entity.modified = generation
+        if has_uuid(ref) and not store.has_entered(uuid_in(ref)):
+            name_by_reference(entity)
+        else:
+            entity.uuid = random_uuid(rng)
+        entities.append(entity)
     store.restore_all(cls, entities)

@@ -12,9 +12,16 @@ import uuid as uuid_module
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from xapi_async.datamodel.classes import CLASSES
+from xapi_async.datamodel.classes.console import Console
+from xapi_async.datamodel.classes.vbd import VBD
+from xapi_async.datamodel.classes.vbd_metrics import VBDMetrics
+from xapi_async.datamodel.classes.vif import VIF
+from xapi_async.datamodel.classes.vif_metrics import VIFMetrics
+from xapi_async.datamodel.classes.vm_guest_metrics import VMGuestMetrics
+from xapi_async.datamodel.classes.vm_metrics import VMMetrics
 from xapi_async.datamodel.language import NOTHING, ApiClass, Computed, Field
 from xapi_async.datamodel.types import zero
 
@@ -23,11 +30,20 @@ Links = dict[str, dict[str, bool]]
 EMPTY_MAP: Values = {}
 
 
-class Late(NamedTuple):
-    """A field whose value is computed when it is first read."""
+Late = Mapping[str, Callable[[Any], Any]]
+"""Fields whose values are computed when they are first read, and how. Many objects share one."""
 
-    field: str
-    compute: Callable[[Any], Any]
+NAMED_BY_REFERENCE: frozenset[type[ApiClass]] = frozenset(
+    {VBD, VIF, Console, VBDMetrics, VIFMetrics, VMGuestMetrics, VMMetrics}
+)
+"""Classes of the objects that come with each VM, which are seldom looked for by uuid.
+
+Their new objects get a reference that is made of their uuid. Then neither the uuid is kept beside it, once they come
+from a database, nor an entry of it in an index.
+"""
+
+_REF_PREFIX = "OpaqueRef:"
+_UUID_LENGTH = 36
 
 
 class Entity(ApiClass):
@@ -35,11 +51,12 @@ class Entity(ApiClass):
 
     ref: its reference. born, modified: the generations of its creation and last change.
     memo: whatever readers want to keep until the object changes, such as its encoded record.
-    members: the large sets among its fields, see :mod:`xapi_async.objects.membership`.
-    late: the field that was put off, if one was, see :func:`put_off`.
+    unset: where values of fields come from whose slots are unset: the members of a large set, see
+    :mod:`xapi_async.objects.membership`, or what computes them, see :func:`put_off`. It is replaced, not changed.
+    An unset uuid is the one in the reference, see :data:`NAMED_BY_REFERENCE`.
     """
 
-    __slots__ = ("born", "late", "members", "memo", "modified", "ref")
+    __slots__ = ("born", "memo", "modified", "ref", "unset")
 
     # The names of all fields in order, and a function that reads them all at once.
     FIELD_NAMES: ClassVar[tuple[str, ...]] = ()
@@ -49,21 +66,17 @@ class Entity(ApiClass):
     born: int
     modified: int
     memo: Any
-    members: dict[str, dict[str, None]] | None
-    late: Late | None
+    unset: Mapping[str, dict[str, None] | Callable[[Any], Any]] | None
 
     def __getattr__(self, name: str) -> Any:
         # Python asks here exactly when the slot of that name is unset: a large set changed since it was read,
         # or a value is computed only when somebody wants it.
-        if name in ("members", "late"):
+        if name == "uuid":
+            return uuid_in(self.ref)  # made anew each time: keeping it is what an unset one saves
+        source = None if name == "unset" or self.unset is None else self.unset.get(name)
+        if source is None:
             raise AttributeError(f"{type(self).__name__} has no {name}")
-        value: Any
-        if self.members is not None and name in self.members:
-            value = tuple(self.members[name])
-        elif self.late is not None and self.late.field == name:
-            value = self.late.compute(self)
-        else:
-            raise AttributeError(f"{type(self).__name__} has no {name}")
+        value = tuple(source) if isinstance(source, dict) else source(self)
         setattr(self, name, value)
         return value
 
@@ -153,21 +166,32 @@ def blank_entity(cls: type[ApiClass]) -> Callable[[str], Entity]:
 
 
 def put_off(entity: Entity, late: Late) -> None:
-    """Forget the value of a field, and compute it when somebody reads it, unless it is written before."""
-    entity.late = late
-    delattr(entity, late.field)
+    """Forget the values of fields, and compute each when somebody reads it, unless it is written before."""
+    entity.unset = late if entity.unset is None else {**entity.unset, **late}
+    for field in late:
+        delattr(entity, field)
 
 
-def put_off_field(entity: Entity) -> str | None:
-    """The field that was put off and that nobody has read or written since; None where there is none."""
-    if entity.late is None:
-        return None
-    slot: Any = getattr(type(entity), entity.late.field)
+def is_put_off(entity: Entity, field: str) -> bool:
+    """Whether a field was put off, and nobody has read or written it since."""
+    if entity.unset is None or field not in entity.unset:
+        return False
+    slot: Any = getattr(type(entity), field)
     try:
         slot.__get__(entity)
     except AttributeError:
-        return entity.late.field
-    return None
+        return True
+    return False
+
+
+def name_by_reference(entity: Entity) -> None:
+    """Have an object of :data:`NAMED_BY_REFERENCE` go by the uuid in its reference without keeping it."""
+    delattr(entity, "uuid")
+
+
+def has_uuid(ref: str) -> bool:
+    """Whether a reference is made of a uuid."""
+    return ref.startswith(_REF_PREFIX) and len(ref) == len(_REF_PREFIX) + _UUID_LENGTH
 
 
 def new_draft(base: Entity) -> Draft:
@@ -196,7 +220,17 @@ def declared_class(entity: Entity) -> type[ApiClass]:
 
 def new_ref() -> str:
     """A reference nobody has yet."""
-    return f"OpaqueRef:{uuid_module.uuid4()}"
+    return ref_of(new_uuid())
+
+
+def ref_of(uuid: str) -> str:
+    """The reference that is made of a uuid."""
+    return f"{_REF_PREFIX}{uuid}"
+
+
+def uuid_in(ref: str) -> str:
+    """The uuid that a reference is made of."""
+    return ref[len(_REF_PREFIX) :]
 
 
 def new_uuid() -> str:
@@ -235,7 +269,7 @@ def _blank_maker(cls: type[ApiClass]) -> Callable[[str], Entity]:
     live = _LIVE[cls]
     known: dict[str, Any] = {"live": live, "new": live.__new__}
     lines = ["def make(ref):", "entity = new(live)", "entity.ref = ref", "entity.born = entity.modified = 0"]
-    lines.append("entity.memo = entity.members = entity.late = None")
+    lines.append("entity.memo = entity.unset = None")
     for name, start in STARTS[cls].items():
         known[f"start_of_{name}"] = start
         lines.append(f"entity.{name} = start_of_{name}")

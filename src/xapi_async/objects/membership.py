@@ -1,7 +1,7 @@
 """Sets of references that keep up with their relation, however many members they have.
 
 Readers see a tuple, always. A small set is just that, and is copied when it changes. A large one is
-kept as a dict in the object's ``members``, to which adding and from which removing is cheap; its
+kept as a dict in the object's ``unset``, to which adding and from which removing is cheap; its
 slot is left unset, and the tuple is made again when somebody reads it (see
 :class:`~xapi_async.objects.entity.Entity`).
 """
@@ -19,28 +19,28 @@ SMALL = 32
 
 def link(entity: Entity, field: str, ref: str) -> None:
     """Put a reference into a set of an object; none is put in twice."""
-    members = entity.members
-    if members is None or field not in members:
+    members = _members(entity, field)
+    if members is None:
         current: tuple[str, ...] = getattr(entity, field)
         if len(current) < SMALL:
             if ref not in current:
                 setattr(entity, field, (*current, ref))
             return
         members = _enlarge(entity, field, current)
-    members[field][ref] = None
+    members[ref] = None
     _forget(entity, field)
 
 
 def unlink(entity: Entity, field: str, ref: str) -> None:
     """Take a reference out of a set of an object; no error where it is not in it."""
-    members = entity.members
-    if members is None or field not in members:
+    members = _members(entity, field)
+    if members is None:
         current: tuple[str, ...] = getattr(entity, field)
         if len(current) <= SMALL:
             setattr(entity, field, tuple(item for item in current if item != ref))
             return
         members = _enlarge(entity, field, current)
-    members[field].pop(ref, None)
+    members.pop(ref, None)
     _forget(entity, field)
 
 
@@ -54,11 +54,15 @@ def apply(entity: Entity, links: Mapping[str, Mapping[str, bool]]) -> None:
                 unlink(entity, field, ref)
 
 
-def _enlarge(entity: Entity, field: str, current: tuple[str, ...]) -> dict[str, dict[str, None]]:
-    if entity.members is None:
-        entity.members = {}
-    entity.members[field] = dict.fromkeys(current)
-    return entity.members
+def _members(entity: Entity, field: str) -> dict[str, None] | None:
+    found = None if entity.unset is None else entity.unset.get(field)
+    return found if isinstance(found, dict) else None
+
+
+def _enlarge(entity: Entity, field: str, current: tuple[str, ...]) -> dict[str, None]:
+    members = dict.fromkeys(current)
+    entity.unset = {**(entity.unset or {}), field: members}
+    return members
 
 
 def _forget(entity: Entity, field: str) -> None:

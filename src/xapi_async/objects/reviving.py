@@ -8,7 +8,15 @@ from typing import Any
 from xapi_async.datamodel.classes import BY_NAME
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.datamodel.types import BOOL, FLOAT, INT, ApiType, Map, Set
-from xapi_async.objects.entity import EMPTY_MAP, Entity, Values, blank_entity
+from xapi_async.objects.entity import (
+    EMPTY_MAP,
+    NAMED_BY_REFERENCE,
+    Entity,
+    Values,
+    blank_entity,
+    name_by_reference,
+    ref_of,
+)
 from xapi_async.objects.relations import COMPUTED
 from xapi_async.objects.replay import Target
 
@@ -29,7 +37,9 @@ class Reviving(Target):
         self._texts: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
         self._by_class = {
-            name: (blank_entity(cls), self._revivers(cls)) for name, cls in BY_NAME.items() if cls.FACTS.persist
+            name: (blank_entity(cls), self._revivers(cls), cls in NAMED_BY_REFERENCE)
+            for name, cls in BY_NAME.items()
+            if cls.FACTS.persist
         }
 
     def put(self, cls: str, ref: str, created: int, modified: int, fields: Values) -> None:
@@ -37,12 +47,14 @@ class Reviving(Target):
         found = self._by_class.get(cls)
         if found is None:
             return
-        make, revivers = found
+        make, revivers, may_lack_uuid = found
         ref = self._texts.setdefault(ref, ref)
         entity = self.entities[ref] = make(ref)
         entity.born = created
         entity.modified = created if modified == created else modified  # one number instead of two
         self._write(entity, revivers, fields)
+        if may_lack_uuid and ref_of(fields.get("uuid", "")) == ref:
+            name_by_reference(entity)
 
     def add(self, cls: str, ref: str, generation: int, fields: Values) -> None:
         self.put(cls, ref, generation, generation, fields)

@@ -70,7 +70,7 @@ class Store:
         self._reserve_from = self._reserved - RESERVE // 2  # a generation beyond this one has more reserved
         # Per class, objects in the order of their last change: the newest last.
         self._tables: dict[type[ApiClass], Table] = {cls: Table() for cls in CLASSES}
-        self._indices = Indices()
+        self._indices = Indices(self._tables)
         self._staging = Staging()
         self._queue: list[Staged] = []
         self._wake = asyncio.Event()
@@ -439,6 +439,10 @@ class Store:
         """As :meth:`restore`, of all objects of a class."""
         self._tables[cls].update((entity.ref, entity) for entity in entities)
         self._indices.add_all(cls, entities)
+
+    def has_entered(self, uuid: str) -> bool:
+        """Whether anything restored so far has the uuid, other than in its reference."""
+        return self._indices.has_entered(uuid)
 
     def renew(self, cls: type[ApiClass], ref: str, values: Values) -> None:
         """Enter what is not stored of an object that was restored, which counts as changed now; as :meth:`restore`."""

@@ -17,6 +17,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.entity import (
+    NAMED_BY_REFERENCE,
     Draft,
     Entity,
     Links,
@@ -26,6 +27,7 @@ from xapi_async.objects.entity import (
     new_entity,
     new_ref,
     new_uuid,
+    ref_of,
 )
 from xapi_async.objects.history import Operation
 from xapi_async.objects.membership import link, unlink
@@ -169,6 +171,8 @@ class Transaction:
         _check_fields(cls, values, COMPUTED[cls], or_empty=True)
         if "uuid" not in values:
             values["uuid"] = new_uuid()
+            if ref is None and cls in NAMED_BY_REFERENCE:
+                ref = ref_of(values["uuid"])
         elif self._uuid_owner(values["uuid"]) is not None:
             raise ApiError("INTERNAL_ERROR", f"{cls.FACTS.name}.uuid: {values['uuid']} is in use")
         if ref is not None and (ref in self._objects or self._store.latest(cls, ref) is not None):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, cast
 
-from xapi_async.objects.entity import Entity, Late, put_off
+from xapi_async.objects.entity import Entity, put_off
 from xapi_async.objects.store import Store
 from xapi_async.operations import (
     blob,
@@ -83,6 +83,6 @@ def put_off_refreshing(store: Store) -> None:
     For the start over a database, which does not keep them: large pools would take seconds to go through.
     """
     for table in rules():
-        late = Late("allowed_operations", partial(allowed_operations, store, table))
+        late = {"allowed_operations": partial(allowed_operations, store, table)}
         for entity in store.table(table.cls).values():
             put_off(cast(Entity, entity), late)

@@ -13,7 +13,7 @@ from typing import Any
 
 from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.language import ApiClass
-from xapi_async.objects.entity import EMPTY_MAP, Entity, live_class, put_off_field
+from xapi_async.objects.entity import EMPTY_MAP, Entity, is_put_off, live_class
 from xapi_async.objects.history import Operation
 from xapi_async.objects.store import Store
 from xapi_async.objects.transaction import NONE, Step
@@ -71,12 +71,12 @@ def pack_slices(store: Store) -> Iterator[tuple[int, list[PackedObject]]]:
 
 
 def _pack(entity: Entity) -> PackedObject:
-    late = put_off_field(entity)
-    if late != LATE_FIELD:
+    is_late = is_put_off(entity, LATE_FIELD)
+    if not is_late:
         values = values_in_order(entity)
     else:  # without computing it: there may be very many of them
-        values = tuple([None if name == late else getattr(entity, name) for name in entity.FIELD_NAMES])
-    return entity.ref, entity.born, entity.modified, late == LATE_FIELD, values
+        values = tuple([None if name == LATE_FIELD else getattr(entity, name) for name in entity.FIELD_NAMES])
+    return entity.ref, entity.born, entity.modified, is_late, values
 
 
 class Unpacker:
@@ -116,7 +116,7 @@ def _entity(cls: type[ApiClass], ref: str, values: Sequence[Any]) -> Entity:
     entity = live.__new__(live)
     entity.ref = ref
     entity.born = entity.modified = 0
-    entity.memo = entity.members = entity.late = None
+    entity.memo = entity.unset = None
     for name, value in zip(live.FIELD_NAMES, values, strict=True):
         # As everywhere: nobody changes a map in place, so all empty ones are the same.
         setattr(entity, name, value if value or type(value) is not dict else EMPTY_MAP)

@@ -29,8 +29,8 @@ class Replica:
         self._changed = changed
         self._unpacker: Unpacker | None = Unpacker()  # as long as the snapshot is on its way
         # What the writer put off is put off here as well, and comes to the same when it is asked for.
-        self._late = {
-            rules.cls: Late(LATE_FIELD, partial(allowed_operations, self.store, rules)) for rules in operations.rules()
+        self._late: dict[type[ApiClass], Late] = {
+            rules.cls: {LATE_FIELD: partial(allowed_operations, self.store, rules)} for rules in operations.rules()
         }
         gc.disable()  # for as long as many lasting objects are made
 
