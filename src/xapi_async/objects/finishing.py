@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 
 
-async def finish(work: Awaitable[None]) -> None:
+async def finish(work: Awaitable[object]) -> None:
     """Wait for work to end, even when cancelled meanwhile; the cancellation takes effect at the next ``await``.
 
     For writes that were handed over: they may be durable at any moment, and what follows depends on
