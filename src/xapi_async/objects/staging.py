@@ -22,13 +22,15 @@ _log = logging.getLogger(__name__)
 class Staged:
     """A change between its end and its landing. pieces: what the journal keeps of it, if anything."""
 
-    __slots__ = ("_done", "_told", "first_generation", "pieces", "steps")
+    __slots__ = ("_done", "_error", "_is_over", "_told", "first_generation", "pieces", "steps")
 
     def __init__(self, steps: Sequence[Step], first_generation: int, pieces: Sequence[bytes] | None) -> None:
         self.steps = steps
         self.first_generation = first_generation
         self.pieces = pieces
         self._done: asyncio.Future[None] | None = None
+        self._is_over = False
+        self._error: Exception | None = None
         self._told: Callable[[Exception | None], None] | None = None
 
     @property
@@ -38,9 +40,11 @@ class Staged:
 
     @property
     def done(self) -> asyncio.Future[None]:
-        """Done when it has landed, with an exception where it was refused."""
-        if self._done is None:
+        """Done when it has landed, with an exception where it was refused; another one after it was cancelled."""
+        if self._done is None or self._done.cancelled():
             self._done = asyncio.get_running_loop().create_future()
+            if self._is_over:
+                self._settle(self._done)
         return self._done
 
     @property
@@ -62,11 +66,15 @@ class Staged:
                 self._told(error)
             except Exception:
                 _log.exception("who was told of a change failed; the change itself has ended")
-        if self._done is not None and not self._done.done():  # else whoever waited was cancelled
-            if error is None:
-                self._done.set_result(None)
-            else:
-                self._done.set_exception(error)
+        self._is_over, self._error = True, error
+        if self._done is not None and not self._done.done():  # else whoever waits is cancelled, and asks anew
+            self._settle(self._done)
+
+    def _settle(self, done: asyncio.Future[None]) -> None:
+        if self._error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(self._error)
 
 
 class Staging:

@@ -79,13 +79,14 @@ class RunningTask:
         assert current is not None  # a coroutine always runs in a task
         self._scope = current
         try:
-            # Clients may see both of these writes, and cancel, before we are told that they have landed.
             try:
                 await self._tasks.write(self.ref, allowed_operations=("cancel",))
                 yield
             finally:
                 self._scope = None
                 await self._tasks.write(self.ref, allowed_operations=())
+                if self._cancelled:
+                    await asyncio.sleep(0)  # a cancel that was put off until something had landed takes effect here
         except asyncio.CancelledError:
             # Ours to answer only if the cancel came from the client and nobody else cancels as well.
             if self._cancelled and current.uncancel() <= 0:
