@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.disks.conftest import HOST, MIB, Files
+from tests.support import eventually
 from xapi_async.objects.entity import new_uuid
 from xapi_async.storage import layers
 from xapi_async.storage.driver import BackendError, CopyRequest, DiskRequest, Repository
@@ -85,11 +86,7 @@ async def test_layers_are_merged_in_the_background(files: Files) -> None:
         snapshot = await files.snapshot(location)
         await files.write(location, MIB, b"2" * MIB)
         await files.driver.destroy_disk(files.sr.uuid, snapshot)
-    for _ in range(200):
-        if len(list((files.path / "layers").iterdir())) == 2:
-            break
-        await asyncio.sleep(0.01)
-    assert len(list((files.path / "layers").iterdir())) == 2
+    await eventually(lambda: len(list((files.path / "layers").iterdir())) == 2)
     assert (await files.content(location))[: 2 * MIB] == b"1" * MIB + b"2" * MIB
     merging.cancel()
 

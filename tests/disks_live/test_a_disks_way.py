@@ -93,7 +93,9 @@ def test_by_curl_with_cookies_and_into_a_new_disk(lab: DiskLab, tmp_path: Path) 
     sr = lab.api.SR.get_uuid(lab.sr)
     cookies = f"session_id={lab.session._session}; task_id={task}; sr_uuid={sr}"
     url = f"{lab.server.url}/import_raw_vdi"
-    subprocess.run(["curl", "-sSf", "-T", tmp_path / "in.raw", "-H", f"Cookie: {cookies}", url], check=True, timeout=PATIENCE)
+    subprocess.run(
+        ["curl", "-sSf", "-T", tmp_path / "in.raw", "-H", f"Cookie: {cookies}", url], check=True, timeout=PATIENCE
+    )
     ended = lab.outcome(task)
     assert ended["status"] == "success", ended
     made = ended["result"].removeprefix("<value>").removesuffix("</value>")

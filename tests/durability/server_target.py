@@ -21,7 +21,7 @@ from xapi_async.objects.errors import DatabaseError
 
 PASSWORD = "a password for these tests"
 NAME = "made to survive"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 class ServerTarget:

@@ -52,7 +52,7 @@ class Scene:
 
 async def turns() -> None:
     """Let everybody do what can be done now."""
-    for _ in range(20):
+    for _ in range(50):
         await asyncio.sleep(0)
 
 
