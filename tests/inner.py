@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import XenAPI
 
+from tests.client import PATIENCE
 from tests.live import PASSWORD
 from xapi_async.config import load
 from xapi_async.rpc.login import Identity
@@ -35,7 +36,7 @@ class InnerServer:
         async def wrapped() -> T:
             return await work()
 
-        return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(PATIENCE)
 
     def session_of(self, name: str, *roles: str) -> str:
         """The reference of a session like that of a directory's user who has these roles."""
@@ -90,9 +91,9 @@ def inner_server(flags: Mapping[tuple[str, str], str] | None = None) -> Iterator
         finally:
             started.set()
 
-    worker = threading.Thread(target=thread)
+    worker = threading.Thread(target=thread, daemon=True)
     worker.start()
-    started.wait(30)
+    started.wait(PATIENCE)
     if not ready:
         worker.join()
         raise RuntimeError("the server did not start")

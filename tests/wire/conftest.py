@@ -214,7 +214,7 @@ def wire_server(
         finally:
             ready.set()
 
-    thread = threading.Thread(target=uvloop.run, args=(run(),))
+    thread = threading.Thread(target=uvloop.run, args=(run(),), daemon=True)
     thread.start()
     ready.wait(PATIENCE)
     server, end = started
