@@ -14,18 +14,21 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
 
 from tests.support import eventually
 from xapi_async.datamodel.classes import PGPU, SR, VBD, VDI, VM, Host, Session, Subject
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.database import Database, check_backup, open_database, restore_backup
+from xapi_async.objects.documents import Documents
 from xapi_async.objects.errors import DatabaseError
 from xapi_async.objects.integrity import check_integrity
 from xapi_async.objects.schema import MIGRATIONS, read_meta, upgrade
 from xapi_async.objects.settings import StoreSettings
 from xapi_async.objects.sqlite_journal import SqliteJournal
 from xapi_async.objects.store import Store
+from xapi_async.objects.writer import Writer
 
 
 @pytest.fixture
@@ -161,6 +164,14 @@ async def test_documents_and_logs(path: Path) -> None:
         assert await db.documents.get("d0") is None
         rows = await db.log("messages").rows()
         assert rows == [(str(n), n) for n in range(20) if n not in (3, 4)] + [("3", "again")]
+
+
+async def test_all_that_are_written_together_hear_of_a_failure_of_any_kind(path: Path) -> None:
+    connection = await aiosqlite.connect(":memory:")
+    await connection.close()  # so that it raises what is no error of the database
+    documents = Documents(Writer(connection, path))
+    outcomes = await asyncio.gather(*(documents.put(name, 1) for name in "abc"), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [DatabaseError] * 3
 
 
 async def test_without_a_file_documents_work_and_nothing_lasts() -> None:
