@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Callable
@@ -421,7 +422,12 @@ async def test_an_iso_image_that_a_crash_leaves_half_made_goes(
 async def test_an_iso_image_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     driver, sr = IsoDriver(FileSettings()), Repository(new_uuid(), "iso", {"location": str(tmp_path)})
     await driver.attach(HOST, sr)
-    with pytest.raises(BackendError) as error:
-        await driver.create_disk(sr.uuid, DiskRequest(new_uuid(), (1 << 63) - 1))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, limits[1]))
+    try:
+        with pytest.raises(BackendError) as error:
+            await driver.create_disk(sr.uuid, DiskRequest(new_uuid(), 2 * MIB))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert number(error) == 78
     assert os.listdir(tmp_path) == []
