@@ -76,7 +76,7 @@ def test_what_is_there_now_is_shown(server: LiveServer) -> None:
     task = raw.task.create(session, "mine", "")["Value"]
     token = raw.event_from(session, ["host"], "", 0.1)["Value"]["token"]
     with connect(server.url) as sock:
-        sock.sendall(request("event.from", session, ["host"], token, 30.0))
+        sock.sendall(request("event.from", session, ["host"], token, 600.0))
         until(lambda: metrics(server.url)['xapi_event_waiters{method="event.from"}'] == 1)
         now = metrics(server.url)
         assert now["xapi_pending_answers"] == 1
