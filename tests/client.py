@@ -15,6 +15,9 @@ import XenAPI
 
 from tests.live import PASSWORD
 
+PATIENCE = 60.0
+"""Seconds until what must come is given up: far more than it takes, as machines that run tests are busy."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -27,7 +30,7 @@ class Answer:
 
 def post(url: str, path: str, body: bytes, headers: Mapping[str, str] | None = None, method: str = "POST") -> Answer:
     """Send a request, and read the whole answer."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
@@ -75,7 +78,7 @@ def log_in(url: str, user: str = "root", password: str = PASSWORD) -> str:
     return str(answer["Value"])
 
 
-def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Wait for something that comes by itself, and give it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

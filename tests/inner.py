@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import XenAPI
 
+from tests.client import PATIENCE
 from tests.live import PASSWORD
 from xapi_async.config import load
 from xapi_async.rpc.login import Identity
@@ -35,7 +36,7 @@ class InnerServer:
         async def wrapped() -> T:
             return await work()
 
-        return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(PATIENCE)
 
     def session_of(self, name: str, *roles: str) -> str:
         """The reference of a session like that of a directory's user who has these roles."""
@@ -66,6 +67,7 @@ def inner_server(flags: Mapping[tuple[str, str], str] | None = None) -> Iterator
             ("access", "hash_memory_kib"): "64",
             ("access", "hash_passes"): "1",
             ("access", "failed_login_seconds"): "0",
+            ("access", "revalidation_pass_seconds"): "1e9",  # no directory knows the users of sessions made here
             **(flags or {}),
         },
     )
@@ -90,7 +92,7 @@ def inner_server(flags: Mapping[tuple[str, str], str] | None = None) -> Iterator
         finally:
             started.set()
 
-    worker = threading.Thread(target=thread)
+    worker = threading.Thread(target=thread, daemon=True)
     worker.start()
     started.wait()  # it comes in any case, if not soon on a busy machine
     if not ready:

@@ -17,7 +17,16 @@ from typing import Any
 import XenAPI
 
 PASSWORD = "correct horse battery staple"
-START_SECONDS = 60.0
+START_SECONDS = END_SECONDS = 120.0
+
+BASE_ENVIRONMENT = {
+    "XAPI_ROOT_PASSWORD": PASSWORD,
+    "XAPI_ACCESS_HASH_MEMORY_KIB": "64",
+    "XAPI_ACCESS_HASH_PASSES": "1",
+    "XAPI_ACCESS_FAILED_LOGIN_SECONDS": "0.1",
+    "PYTHONFAULTHANDLER": "1",
+}
+"""Of every server: log-ins that cost little, and a server that is aborted, as it does not end, says where it was."""
 
 WORKERS = os.environ.get("TEST_WORKERS", "")
 """So many processes has each server that does not say itself how many; empty: one."""
@@ -29,7 +38,7 @@ class LiveServer:
     def __init__(self, folder: Path, *flags: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.flags = flags
-        self.environment = {**os.environ, "XAPI_ROOT_PASSWORD": PASSWORD, **(environment or {})}
+        self.environment = {**os.environ, **BASE_ENVIRONMENT, **(environment or {})}
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self.tls_url = ""
@@ -47,6 +56,7 @@ class LiveServer:
         deadline = time.monotonic() + START_SECONDS
         while not ready.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self._abort()
                 raise RuntimeError(f"the server did not start:\n{self.log()}")
             time.sleep(0.02)
         said = json.loads(ready.read_text())
@@ -69,9 +79,20 @@ class LiveServer:
         if self.process is None:
             return 0
         self.process.send_signal(how)
-        status = self.process.wait(30)
+        try:
+            status = self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._abort()
+            raise RuntimeError(f"the server did not end:\n{self.log()}") from None
         self.process = None
         return status
+
+    def _abort(self) -> None:
+        """Have it write to its log where it hangs, and end."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGABRT)
+        self.process.wait()
+        self.process = None
 
     def raw(self) -> xmlrpc.client.ServerProxy:
         """A plain XML-RPC client, which sees the API's envelopes."""

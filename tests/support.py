@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.client import PATIENCE
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.hypervisor.driver import Progress, unobserved
 from xapi_async.objects.entity import new_ref
 from xapi_async.objects.store import MemoryJournal, Store
 from xapi_async.operations.context import Context, Services
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait for something that comes by itself."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110  no event tells of it
+            await asyncio.sleep(0.01)
 
 
 class FakeClock:

@@ -105,7 +105,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
             metrics.traffic = AllTraffic(bound.front, readers)
             reloader = _reloader(config, load, core, bound, to_listen, readers)
             await readers.start(Writer(core.dispatcher, core.access.sessions, table, bound), _in_force(config))
-            with _signals(core, partial(_reload, reloader, manager)) as stop:
+            with _signals(core, partial(_reload, reloader, manager)) as (stop, at_once):
                 core.services.stop = stop.set
                 readiness.phase = "serving"
                 _tell_ready(settings, bound)
@@ -116,7 +116,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
                 readiness.phase = "draining"
                 if settings.ready_file:
                     await asyncio.to_thread(Path(settings.ready_file).unlink, missing_ok=True)
-                await _drain(core, reloader.config.section(ServerSettings))
+                await _drain(core, reloader.config.section(ServerSettings).drain_delay_seconds, at_once)
                 readers.stop()
                 drain_ends.begin(bound.front.settings.shutdown_seconds)
     log.info("stopped")
@@ -205,30 +205,36 @@ def _reload(reloader: Reloader, manager: ServiceManager) -> None:
 
 
 @contextmanager
-def _signals(core: Core, reload: Callable[[], None]) -> Iterator[asyncio.Event]:
-    """The signals mean something for the length of a ``with``; gives what the first signal to stop sets."""
+def _signals(core: Core, reload: Callable[[], None]) -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
+    """The signals mean something for the length of a ``with``; gives what the first two signals to stop set."""
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    stop, at_once = asyncio.Event(), asyncio.Event()
 
     def on_stop() -> None:
         if stop.is_set():
             log.warning("stopping at once: what is under way fails")
             core.dispatcher.interrupt()
+            at_once.set()
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_stop)
     loop.add_signal_handler(signal.SIGHUP, reload)
     try:
-        yield stop
+        yield stop, at_once
     finally:
         # Those of a stop stay: the second is for what the first one began.
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
 
 
-async def _drain(core: Core, settings: ServerSettings) -> None:
-    """What happens before the listeners close: load balancers take note, and whoever only waits is answered."""
-    await asyncio.sleep(settings.drain_delay_seconds)
+async def _drain(core: Core, delay: float, at_once: asyncio.Event) -> None:
+    """What happens before the listeners close: load balancers take note, and whoever only waits is answered.
+
+    delay: how many seconds the former have, unless it is to be done at once.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(delay):
+            await at_once.wait()
     core.events.release()
     core.queue.release()
     for _ in range(_TURNS):

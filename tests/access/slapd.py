@@ -9,6 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from tests.client import PATIENCE
 
 ADMIN, ADMIN_PASSWORD = "cn=admin,dc=example,dc=org", "admin secret"
 
@@ -100,13 +103,9 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
     config.write_text(CONFIG.format(folder=folder, admin=ADMIN, password=ADMIN_PASSWORD))
     entries.write_text(ENTRIES)
     subprocess.run([_program("slapadd"), "-f", config, "-l", entries], check=True, capture_output=True)
-    port = _free_port()
     log = (folder / "slapd.log").open("wb")
-    process = subprocess.Popen(
-        [_program("slapd"), "-f", config, "-h", f"ldap://127.0.0.1:{port}", "-d", "0"], stdout=log, stderr=log
-    )
+    process, port = _started(config, log)
     try:
-        _wait_until_open(port, process)
         yield {
             "ldap_uri": f"ldap://localhost:{port}",
             "ldap_ca_file": str(folder / "cert.pem"),
@@ -121,8 +120,21 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
         }
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
         log.close()
+
+
+def _started(config: Path, log: BinaryIO) -> tuple[subprocess.Popen[bytes], int]:
+    """A server that answers, and its port. Between choosing a port and taking it somebody else may have it."""
+    for _ in range(5):
+        port = _free_port()
+        command = [_program("slapd"), "-f", config, "-h", f"ldap://127.0.0.1:{port}", "-d", "0"]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        if _is_open(port, process):
+            return process, port
+        process.kill()
+        process.wait()
+    raise RuntimeError("slapd did not start")
 
 
 def _program(name: str) -> str | None:
@@ -143,11 +155,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 10
+def _is_open(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Whether it answers, as soon as that is known."""
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+                return process.poll() is None
         time.sleep(0.02)
-    raise RuntimeError(f"slapd did not start (exit status {process.poll()})")
+    return False

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.access.conftest import House
+from tests.support import eventually
 from xapi_async.datamodel.classes import VM, Blob, Host
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.blob import HANDLERS, create_new_blob
@@ -68,11 +69,7 @@ async def test_destroying_takes_it_out_of_its_vm_and_deletes_the_bytes(
         await HANDLERS["blob.destroy"](house.context(), blob)
     assert house.store.get(VM, vm).blobs == {}
     assert house.store.get(Host, house.host).blobs == {"icon": dangling}
-    for _ in range(200):
-        if not list((tmp_path / "blobs").iterdir()):
-            break
-        await asyncio.sleep(0.01)
-    assert list((tmp_path / "blobs").iterdir()) == []
+    await eventually(lambda: not list((tmp_path / "blobs").iterdir()))
     keeper.cancel()
 
 

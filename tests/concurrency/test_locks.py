@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.client import ended, log_in, until
+from tests.concurrency.conftest import CROWD
 from tests.inner import InnerServer, inner_server
 
 REMOVED = ("protection_policy", "is_snapshot_from_vmpp")
 """Fields of VMs that records still have, but no getters."""
 
-WRITERS = 1000
+WRITERS = CROWD
 EACH = 3
 
 
@@ -103,7 +104,7 @@ async def write(url: str, session: str, vm: str, writer: int) -> list[bytes]:
     return answers
 
 
-def test_a_thousand_writers_to_one_object_lose_nothing(server: InnerServer, api: Any) -> None:
+def test_very_many_writers_to_one_object_lose_nothing(server: InnerServer, api: Any) -> None:
     vm = new_vm(api, "popular")
     api.VM.set_other_config(vm, {})
     session = log_in(server.url)

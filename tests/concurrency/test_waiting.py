@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.client import log_in, until
+from tests.concurrency.conftest import CROWD
 from tests.inner import InnerServer, inner_server
 from xapi_async.datamodel.classes import VM, Network
 
-CLIENTS = 1000
+CLIENTS = CROWD
 
 
 @pytest.fixture(scope="module")

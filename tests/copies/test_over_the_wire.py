@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
+from tests.client import ended, until
 from tests.live import LiveServer, running
 
 
@@ -48,11 +48,8 @@ def test_an_asynchronous_clone_shows_its_parts_as_tasks(fresh_server: LiveServer
         vm = provisioned(api, "web")
         token = api.event_from(["task"], "", 0.0)["token"]
         task = api.Async.VM.clone(vm, "twin")
-        deadline = time.monotonic() + 30
-        while api.task.get_status(task) == "pending" and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert api.task.get_status(task) == "success"
-        assert api.task.get_progress(task) == 1.0
+        record = ended(api, task)
+        assert (record["status"], record["progress"]) == ("success", 1.0)
         (twin,) = api.VM.get_by_name_label("twin")
         assert api.task.get_result(task) == f"<value>{twin}</value>"
         assert api.task.get_subtasks(task) == []
@@ -99,14 +96,11 @@ def test_a_cancelled_copy_leaves_nothing(tmp_path: Path) -> None:
         (vbd,) = api.VM.get_VBDs(vm)
         before = len(api.VM.get_all()), len(api.VDI.get_all())
         task = api.Async.VM.copy(vm, "never", "OpaqueRef:NULL")
-        deadline = time.monotonic() + 30
-        while not api.VDI.get_current_operations(api.VBD.get_VDI(vbd)) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: api.VDI.get_current_operations(api.VBD.get_VDI(vbd)))
         assert [api.task.get_name_label(part) for part in api.task.get_subtasks(task)] == ["Async.VDI.copy"]
         api.task.cancel(task)
-        while api.task.get_status(task) == "pending" and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert (api.task.get_status(task), api.task.get_error_info(task)) == ("cancelled", [])
+        record = ended(api, task)
+        assert (record["status"], record["error_info"]) == ("cancelled", [])
         assert (len(api.VM.get_all()), len(api.VDI.get_all())) == before
         assert api.VM.get_current_operations(vm) == {}
         assert "clone" in api.VM.get_allowed_operations(vm)

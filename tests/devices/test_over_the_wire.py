@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import XenAPI
 
+from tests.client import refused, until
 from tests.live import LiveServer, running
 
 NULL = "OpaqueRef:NULL"
@@ -51,12 +50,6 @@ device_name = "HD Graphics"
 pci_id = "0000:00:02.0"
 hidden_from_dom0 = true
 """
-
-
-def refused(call: Any, *args: Any) -> list[str]:
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 class Hardware:
@@ -323,9 +316,7 @@ def test_devices_after_a_restart(hardware: Hardware, server: LiveServer):
         hardware.api = api = session.xenapi
         cut_off, reserving = hardware.guest_with("HD Graphics", "passthrough")
         api.Async.VM.start_on(cut_off, hardware.slave, False, False)
-        deadline = time.monotonic() + 20
-        while api.VGPU.get_scheduled_to_be_resident_on(reserving) == NULL and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: api.VGPU.get_scheduled_to_be_resident_on(reserving) != NULL)
         reserved = api.VGPU.get_scheduled_to_be_resident_on(reserving)
         assert api.PGPU.get_remaining_capacity(reserved, hardware.types["passthrough"]) == "0"
         server.kill()

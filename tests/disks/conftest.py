@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.support import Superuser, context, memory_services
+from tests.support import Superuser, context, eventually, memory_services
 from xapi_async.datamodel.classes import SR, VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.entity import new_uuid
@@ -164,11 +163,7 @@ class Site:
 
     async def all_detached(self) -> None:
         """Wait until no disk is attached; a client that has gone knows it before the server."""
-        for _ in range(500):
-            if not self.attached:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"still attached: {self.attached}")
+        await eventually(lambda: not self.attached)
 
     async def content(self, ref: str) -> bytes:
         return await self.files.content(self.services.store.get(VDI, ref).location)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.disks.conftest import HOST, MIB, Files
+from tests.support import eventually
 from xapi_async.objects.entity import new_uuid
 from xapi_async.storage import layers
 from xapi_async.storage.driver import BackendError, CopyRequest, DiskRequest, Repository
@@ -85,11 +87,7 @@ async def test_layers_are_merged_in_the_background(files: Files) -> None:
         snapshot = await files.snapshot(location)
         await files.write(location, MIB, b"2" * MIB)
         await files.driver.destroy_disk(files.sr.uuid, snapshot)
-    for _ in range(200):
-        if len(list((files.path / "layers").iterdir())) == 2:
-            break
-        await asyncio.sleep(0.01)
-    assert len(list((files.path / "layers").iterdir())) == 2
+    await eventually(lambda: len(list((files.path / "layers").iterdir())) == 2)
     assert (await files.content(location))[: 2 * MIB] == b"1" * MIB + b"2" * MIB
     merging.cancel()
 
@@ -424,7 +422,12 @@ async def test_an_iso_image_that_a_crash_leaves_half_made_goes(
 async def test_an_iso_image_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     driver, sr = IsoDriver(FileSettings()), Repository(new_uuid(), "iso", {"location": str(tmp_path)})
     await driver.attach(HOST, sr)
-    with pytest.raises(BackendError) as error:
-        await driver.create_disk(sr.uuid, DiskRequest(new_uuid(), (1 << 63) - 1))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, limits[1]))
+    try:
+        with pytest.raises(BackendError) as error:
+            await driver.create_disk(sr.uuid, DiskRequest(new_uuid(), 2 * MIB))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert number(error) == 78
     assert os.listdir(tmp_path) == []

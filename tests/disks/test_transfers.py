@@ -11,7 +11,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.client import PATIENCE
 from tests.disks.conftest import MIB, Files, Site
+from tests.support import eventually
 from xapi_async.datamodel.classes import VDI
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.storage.images import ReadImage
@@ -44,10 +46,7 @@ def only_end(site: Site) -> object:
 
 async def ended(site: Site) -> object:
     """How the transfer ends; the client may know before the server."""
-    for _ in range(200):
-        if site.access.ends:
-            break
-        await asyncio.sleep(0.01)
+    await eventually(lambda: site.access.ends)
     return only_end(site)
 
 
@@ -136,7 +135,7 @@ async def raw_put(site: Site, head: str, body: bytes) -> bytes:
     """An upload by hand, as old clients do it: the body is only sent once the answer has begun."""
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(head.encode())
-    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     writer.write(body)
     await writer.drain()
     writer.close()
@@ -187,7 +186,7 @@ async def test_an_upload_may_come_in_pieces_of_any_size(site: Site, sparse_data:
         await writer.drain()
         await asyncio.sleep(0.001)
         start = end
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), PATIENCE)
     assert answer.startswith(b"HTTP/1.1 100 " if expects else b"HTTP/1.1 200 ")
     writer.close()
     assert await ended(site) == vdi

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from tests.client import Answer, ended
+from tests.client import PATIENCE, Answer, ended
 from tests.live import LiveServer, running
 
 MIB = 1 << 20
@@ -93,7 +93,7 @@ class DiskLab:
         self, method: str, path: str, data: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request, and read until the connection closes."""
-        connection = http.client.HTTPConnection(urlsplit(self.server.url).netloc, timeout=30)
+        connection = http.client.HTTPConnection(urlsplit(self.server.url).netloc, timeout=PATIENCE)
         try:
             connection.request(method, path, data, dict(headers or {}))
             response = connection.getresponse()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.client import until
+from tests.client import PATIENCE, until
 from tests.disks_live.lab import MIB, DiskLab, noise
 
 DATA = noise(1, MIB) + bytes(5 * MIB) + noise(2, 2 * MIB)
@@ -40,7 +40,7 @@ def test_in_by_upload_and_out_as_raw_and_vhd(lab: DiskLab, tmp_path: Path) -> No
     (tmp_path / "now.raw").write_bytes(now)
     if shutil.which("qemu-img"):
         command = ["qemu-img", "compare", "-f", "raw", "-F", "vpc", "now.raw", "whole.vhd"]
-        subprocess.run(command, cwd=tmp_path, check=True, timeout=30)
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=PATIENCE)
     other = lab.disk()
     task = lab.task()
     path = lab.path("import_raw_vdi", vdi=other, format="vhd", task_id=task)
@@ -56,7 +56,7 @@ def test_by_qemus_own_vhd(lab: DiskLab, tmp_path: Path) -> None:
         pytest.skip("qemu-img is not installed (package qemu-utils)")
     (tmp_path / "in.raw").write_bytes(DATA)
     command = ["qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on"]
-    subprocess.run([*command, "in.raw", "in.vhd"], cwd=tmp_path, check=True, timeout=30)
+    subprocess.run([*command, "in.raw", "in.vhd"], cwd=tmp_path, check=True, timeout=PATIENCE)
     vdi, task = lab.disk(), lab.task()
     path = lab.path("import_raw_vdi", vdi=vdi, format="VHD", task_id=task)
     assert lab.send(path, (tmp_path / "in.vhd").read_bytes()).status == 200
@@ -71,7 +71,7 @@ def test_until_the_client_hangs_up(lab: DiskLab, slash: str, begin: str) -> None
     vdi, task = lab.disk(), lab.task()
     path = lab.path("import_raw_vdi" + slash, vdi=lab.uuid(vdi), task_id=task)
     where = urlsplit(lab.server.url)
-    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=PATIENCE) as connection:
         connection.sendall(f"PUT {path} {begin}\r\n\r\n".encode() + DATA)
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(4096).startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
@@ -93,7 +93,9 @@ def test_by_curl_with_cookies_and_into_a_new_disk(lab: DiskLab, tmp_path: Path) 
     sr = lab.api.SR.get_uuid(lab.sr)
     cookies = f"session_id={lab.session._session}; task_id={task}; sr_uuid={sr}"
     url = f"{lab.server.url}/import_raw_vdi"
-    subprocess.run(["curl", "-sSf", "-T", tmp_path / "in.raw", "-H", f"Cookie: {cookies}", url], check=True, timeout=30)
+    subprocess.run(
+        ["curl", "-sSf", "-T", tmp_path / "in.raw", "-H", f"Cookie: {cookies}", url], check=True, timeout=PATIENCE
+    )
     ended = lab.outcome(task)
     assert ended["status"] == "success", ended
     made = ended["result"].removeprefix("<value>").removesuffix("</value>")
@@ -135,7 +137,7 @@ def test_more_than_fits(lab: DiskLab) -> None:
     before = set(lab.api.VDI.get_all())
     where = urlsplit(lab.server.url)
     path = lab.path("import_raw_vdi", vdi=lab.uuid(vdi), task_id=task)
-    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=PATIENCE) as connection:
         connection.sendall(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {1 << 50}\r\n\r\n".encode())
         try:
             for _ in range(64):
@@ -147,7 +149,7 @@ def test_more_than_fits(lab: DiskLab) -> None:
     # A length that no disk can have, for a disk to be made.
     task = lab.task()
     path = lab.path("import_raw_vdi", sr_id=lab.sr, task_id=task)
-    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=PATIENCE) as connection:
         connection.sendall(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {3 << 40}\r\n\r\n".encode())
         assert b" 400 " in connection.recv(4096)[:20]
     assert lab.outcome(task)["error_info"][0] == "SR_BACKEND_FAILURE_79"

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.client import until
 from tests.disks_live.crashing import crash
 from tests.disks_live.lab import MIB, disk_lab, noise
+from tests.vm_live.pools import simulator
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_half_stays(tmp_path: Path) -> None:
@@ -24,10 +26,11 @@ def test_a_copy_that_was_cut_off_leaves_nothing(tmp_path: Path, kind: str) -> No
         vdi = lab.disk(64 * MIB, sm_config={"type": kind})
         lab.fill(vdi, noise(1, 64 * MIB))
         before = {lab.uuid(one) for one in lab.api.SR.get_VDIs(lab.sr)}
+        # It cannot be done before the kill: it will want to know how large the new disk has become.
+        simulator(lab.api, "inject-fault", operation="storage.disk", delay=3600)
         # A clone of a raw disk is a copy too.
         task = lab.api.Async.VDI.copy(vdi, lab.sr) if kind == "vhd" else lab.api.Async.VDI.clone(vdi)
-        while lab.api.task.get_progress(task) == 0.0:
-            pass
+        until(lambda: lab.api.task.get_progress(task) > 0.0)
         lab.server.kill()
         lab.server.start()
         with lab.server.session() as session:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.client import Answer
+from tests.client import PATIENCE, Answer, until
 from tests.disks_live.lab import BLOCK, MIB, DiskLab, noise
 from tests.disks_live.test_changed_blocks import blocks
 
@@ -109,7 +109,7 @@ def test_a_part_that_the_disk_does_not_have(lab: DiskLab, filled: str, asked: st
     assert answer.status == 416
     assert answer.headers["content-range"] == f"bytes */{SIZE}"
     assert task["error_info"] == ["INVALID_VALUE", "Range", asked]
-    assert lab.api.VDI.get_VBDs(filled) == []
+    until(lambda: lab.api.VDI.get_VBDs(filled) == [])
 
 
 def test_vhds_are_sent_whole(lab: DiskLab, filled: str) -> None:
@@ -132,7 +132,7 @@ def test_resuming_a_download_that_broke_off(lab: DiskLab, filled: str) -> None:
     """The client loses its connection twice, and asks for what it lacks."""
     have = b""
     for more in (MIB + 77, 2 * MIB, SIZE):
-        connection = http.client.HTTPConnection(urlsplit(lab.server.url).netloc, timeout=30)
+        connection = http.client.HTTPConnection(urlsplit(lab.server.url).netloc, timeout=PATIENCE)
         connection.request("GET", lab.path("export_raw_vdi", vdi=filled), headers={"Range": f"bytes={len(have)}-"})
         answer = connection.getresponse()
         assert answer.getheader("Content-Range") == f"bytes {len(have)}-{SIZE - 1}/{SIZE}"
@@ -147,7 +147,7 @@ def test_by_curl(lab: DiskLab, filled: str, tmp_path: Path) -> None:
 
     def curl(*arguments: object) -> None:
         command = ["curl", "-ksSf", *map(str, arguments)]
-        subprocess.run(command, cwd=tmp_path, check=True, timeout=30)
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=PATIENCE)
 
     # Plain and with TLS; uploads with and without asking first whether the body may come.
     for url, expects in ((lab.server.url, "Expect:"), (lab.server.tls_url, "Expect: 100-continue")):
@@ -192,7 +192,7 @@ def test_resuming_an_upload_that_broke_off(lab: DiskLab) -> None:
     task = lab.task()
     path = lab.path("import_raw_vdi", vdi=vdi, task_id=task)
     headers = f"Host: x\r\nContent-Range: bytes {done}-{done + part - 1}/{SIZE}\r\nContent-Length: {part}\r\n"
-    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=PATIENCE) as connection:
         connection.sendall(f"PUT {path} HTTP/1.1\r\n{headers}\r\n".encode() + DATA[done : done + MIB])
         assert b" 200 " in connection.recv(4096)[:20]
     assert lab.outcome(task)["error_info"][0] == "VDI_IO_ERROR"
@@ -256,7 +256,7 @@ def test_parts_that_are_refused(lab: DiskLab, filled: str, status: int, where: s
     else:
         assert task["error_info"] == ["INVALID_VALUE", "Content-Range", where]
     assert lab.content(filled) == DATA
-    assert lab.api.VDI.get_VBDs(filled) == []
+    until(lambda: lab.api.VDI.get_VBDs(filled) == [])
 
 
 def test_a_part_needs_a_disk_and_a_length(lab: DiskLab, filled: str) -> None:
@@ -267,7 +267,7 @@ def test_a_part_needs_a_disk_and_a_length(lab: DiskLab, filled: str) -> None:
     task = lab.task()
     path = lab.path("import_raw_vdi", vdi=filled, task_id=task)
     where = urlsplit(lab.server.url)
-    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=PATIENCE) as connection:
         connection.sendall(f"PUT {path} HTTP/1.0\r\nContent-Range: {PLACE}\r\n\r\noops".encode())
         connection.shutdown(socket.SHUT_WR)
         assert b" 400 " in connection.recv(4096)[:20]

@@ -16,12 +16,13 @@ from typing import Any
 import aiohttp
 
 from tests.durability.target import KilledError
+from tests.live import BASE_ENVIRONMENT
 from xapi_async.objects.database import check_backup
 from xapi_async.objects.errors import DatabaseError
 
 PASSWORD = "a password for these tests"
 NAME = "made to survive"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 class ServerTarget:
@@ -42,9 +43,10 @@ class ServerTarget:
         self._ready.unlink(missing_ok=True)
         command = ["-m", "xapi_async", "serve", "--listen", "127.0.0.1:0"]
         command += ["--database", str(self._folder / "state.db"), "--ready-file", str(self._ready)]
+        environment = {**os.environ, **BASE_ENVIRONMENT, "XAPI_ROOT_PASSWORD": PASSWORD}
         with (self._folder / "server.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *command, env={**os.environ, "XAPI_ROOT_PASSWORD": PASSWORD}, stdout=log, stderr=log
+                sys.executable, *command, env=environment, stdout=log, stderr=log
             )
         self._session = ""
         self._connecting = asyncio.Lock()

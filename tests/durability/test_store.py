@@ -50,6 +50,12 @@ async def store(journal: SlowJournal) -> AsyncIterator[Store]:
     assert check_integrity(store) == []
 
 
+async def turns() -> None:
+    """Let everybody do what can be done now."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 async def make_vm(store: Store, **values: Any) -> str:
     async with store.transaction() as tx:
         return tx.create(VM, **values).ref
@@ -79,7 +85,7 @@ async def test_readers_see_nothing_before_it_is_durable(store: Store, journal: S
         return before
 
     first, second = asyncio.create_task(rename("new")), asyncio.create_task(rename("newest"))
-    await asyncio.sleep(0.01)
+    await turns()
     assert store.get(VM, ref).name_label == "old"
     assert store.by_name(VM, "new") == ()
     journal.open.set()
@@ -183,14 +189,14 @@ async def test_volatile_changes_do_not_wait_for_the_disk_but_for_their_turn(stor
     seen: list[str] = []
     store.listen(lambda changes: seen.extend(change.cls.FACTS.name for change in changes))
     first = asyncio.create_task(make_vm(store))
-    await asyncio.sleep(0.01)
+    await turns()
 
     async def progress() -> None:
         async with store.transaction() as tx:
             tx.set(tx.get(Task, task.ref), progress=0.5)
 
     second = asyncio.create_task(progress())
-    await asyncio.sleep(0.01)
+    await turns()
     assert not second.done()  # generations must land in order
     journal.open.set()
     await asyncio.gather(first, second)
@@ -201,7 +207,7 @@ async def test_volatile_changes_do_not_wait_for_the_disk_but_for_their_turn(stor
 async def test_cancelling_a_caller_does_not_take_back_what_was_handed_over(store: Store, journal: SlowJournal) -> None:
     journal.open.clear()
     tasks = [asyncio.create_task(make_vm(store, name_label=str(n))) for n in range(10)]
-    await asyncio.sleep(0.01)
+    await turns()
     for task in tasks[::2]:
         task.cancel()
     await asyncio.sleep(0)
@@ -211,18 +217,62 @@ async def test_cancelling_a_caller_does_not_take_back_what_was_handed_over(store
     assert len(store.table(VM)) == 10
 
 
+async def test_who_is_cancelled_while_a_change_lands_knows_what_was_made(store: Store, journal: SlowJournal) -> None:
+    journal.open.clear()
+    made: list[str] = []
+
+    async def make_and_go_on() -> None:
+        made.append(await make_vm(store))
+        await asyncio.sleep(0)
+        made.append("more")
+
+    going, gone = (asyncio.create_task(make_and_go_on()) for _ in range(2))
+    await turns()
+    for _ in range(2):
+        gone.cancel()
+        await turns()
+    assert not gone.done()
+    journal.open.set()
+    await going
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert sorted(made) == sorted(["more", *store.table(VM)])
+
+
+@pytest.mark.parametrize("failure", [None, OSError("no space left")])
+async def test_a_change_that_ends_in_the_step_of_the_cancellation(
+    store: Store, journal: SlowJournal, failure: Exception | None
+) -> None:
+    journal.open.clear()
+    journal.failure = failure
+    made: list[str] = []
+
+    async def make() -> None:
+        made.append(await make_vm(store))
+        await asyncio.sleep(0)
+        made.append("more")
+
+    making = asyncio.create_task(make())
+    await turns()
+    journal.open.set()
+    making.cancel()  # both are seen in the next step
+    with pytest.raises(asyncio.CancelledError if failure is None else ApiError):
+        await making
+    assert made == list(store.table(VM))
+
+
 async def test_stopping_the_store_still_writes_what_was_staged(journal: SlowJournal) -> None:
     store = Store(journal)
     running = asyncio.create_task(store.run())
     journal.open.clear()
     first = asyncio.create_task(make_vm(store))
-    await asyncio.sleep(0.01)
+    await turns()
     second = asyncio.create_task(make_vm(store))  # staged while the first is on its way
     await asyncio.sleep(0)
     running.cancel()
     await asyncio.sleep(0)
     running.cancel()
-    await asyncio.sleep(0.01)
+    await turns()
     journal.open.set()
     await asyncio.gather(first, second)
     with pytest.raises(asyncio.CancelledError):
@@ -299,7 +349,7 @@ async def test_uuids_are_had_once(store: Store, journal: SlowJournal) -> None:
         await made
 
     work = asyncio.create_task(make_and_delete())
-    await asyncio.sleep(0.01)
+    await turns()
     journal.open.set()
     await work
     await make_vm(store, uuid="w")

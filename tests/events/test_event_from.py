@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.client import call_json, call_xml, failure, log_in, refused
+from tests.client import call_json, call_xml, failure, log_in, refused, until
 from tests.inner import InnerServer
 from xapi_async.datamodel.classes import CLASSES
 
@@ -31,12 +32,14 @@ def new_network(api: Any) -> str:
 
 def test_from_the_beginning_everything_is_new(api: Any) -> None:
     batch = api.event_from(["*"], "", 0.0)
-    assert {event["operation"] for event in batch["events"]} == {"add"}
+    # Of messages the removals are told as well, and other tests may have removed some.
+    assert {event["operation"] for event in batch["events"] if event["class"] != "message"} == {"add"}
     classes = {event["class"] for event in batch["events"]}
     assert {"vm", "host", "pool", "pif", "network", "sr"} <= classes
     assert not {"session", "user", "secret", "event", "role"} & classes
     for event in batch["events"]:
-        assert set(event) == {"id", "timestamp", "class", "operation", "ref", "snapshot"}
+        snapshot = {"snapshot"} if event["operation"] == "add" else set()
+        assert set(event) == {"id", "timestamp", "class", "operation", "ref"} | snapshot
         assert event["timestamp"] == "0.0"
     records = api.VM.get_all_records()
     assert {event["ref"]: event["snapshot"] for event in batch["events"] if event["class"] == "vm"} == records
@@ -150,7 +153,7 @@ def test_nothing_happens_until_the_time_is_over(
     begin = time.monotonic()
     later("VM.set_name_description", vm, "other")
     batch = api.event_from(classes, token, 0.4)
-    assert 0.4 <= time.monotonic() - begin < 5
+    assert time.monotonic() - begin >= 0.4
     assert batch["events"] == []
     assert batch["token"] == token
 
@@ -194,11 +197,14 @@ def test_counts_are_those_of_the_answer(server: InnerServer, api: Any, vm: str) 
     assert type(answer["valid_ref_counts"]["vm"]) is int
 
 
-def test_counts_after_a_wait_are_not_those_before_it(api: Any, later: Callable[..., None]) -> None:
+def test_counts_after_a_wait_are_not_those_before_it(server: InnerServer, client: Any, api: Any) -> None:
     token = now(api, "pool")
     before = api.event_from(["pool"], token, 0.0)["valid_ref_counts"]["secret"]
-    later("secret.create", {"value": "", "other_config": {}})
-    assert api.event_from(["pool"], token, 0.5)["valid_ref_counts"]["secret"] == before + 1
+    with ThreadPoolExecutor() as thread:
+        wait = thread.submit(call_xml, server.url, "event.from", client.handle, ["pool"], token, 2.0)
+        until(lambda: server.core.events.waiting)
+        api.secret.create({"value": "", "other_config": {}})
+        assert wait.result()["Value"]["valid_ref_counts"]["secret"] == before + 1
 
 
 def test_the_session_may_end_meanwhile(server: InnerServer) -> None:
@@ -223,8 +229,7 @@ def test_many_waits_of_one_session(server: InnerServer, client: Any, api: Any, v
     ]
     for thread in threads:
         thread.start()
-    while server.core.events.waiting < 4:
-        time.sleep(0.01)
+    until(lambda: server.core.events.waiting == 4)
     api.VM.set_name_description(vm, "for many")
     for thread in (threads[0], threads[1], threads[3]):
         thread.join()

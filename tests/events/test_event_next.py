@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.client import call_xml, failure, log_in, refused
+from tests.client import call_xml, failure, log_in, refused, until
 from tests.inner import InnerServer, inner_server
 
 
@@ -117,13 +117,11 @@ def test_waiting(server: InnerServer, api: Any, other: Any, client: Any, vm: str
     api.event.register([f"vm/{vm}"])
     with ThreadPoolExecutor() as threads:
         waits = [threads.submit(call_xml, server.url, "event.next", client.handle) for _ in range(2)]
-        while server.core.queue.waiting < 2:
-            time.sleep(0.01)
+        until(lambda: server.core.queue.waiting == 2)
         other.pool.set_name_description(other.pool.get_all()[0], "not wanted")
         other.VM.set_name_description(vm, "wanted")
         other.VM.set_name_description(vm, "by the other")
-        while not any(wait.done() for wait in waits):
-            time.sleep(0.01)
+        until(lambda: any(wait.done() for wait in waits))
         while not all(wait.done() for wait in waits):
             other.VM.set_name_description(vm, "and again")
             time.sleep(0.01)

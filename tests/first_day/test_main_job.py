@@ -6,6 +6,7 @@ import time
 import xmlrpc.client
 from typing import Any
 
+from tests.client import PATIENCE, ended
 from tests.live import PASSWORD, LiveServer
 
 TEMPLATE = "Debian Stretch 9.0"
@@ -42,7 +43,7 @@ def disks_xml(sr_uuid: str) -> str:
 
 def follow(api: Any, vm: str, state: str, token: str) -> str:
     """Wait by events until the machine is in a state; gives the newest token."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         batch = api.event_from(["vm"], token, 5.0)
         token = batch["token"]
@@ -69,7 +70,7 @@ def test_a_virtual_machine_from_template_to_its_end(fresh_server: LiveServer) ->
         assert api.host.get_resident_VMs(record["resident_on"]).count(vm) == 1
         metrics = api.VM_metrics.get_record(record["metrics"])
         assert int(metrics["memory_actual"]) > 0
-        assert wait_for_task(api, task) == "success"
+        assert ended(api, task)["status"] == "success"
 
         api.VM.hard_shutdown(vm)
         follow(api, vm, "Halted", token)
@@ -108,10 +109,3 @@ def test_a_plain_xmlrpc_client(fresh_server: LiveServer) -> None:
     master = server.pool.get_master(session, pool)["Value"]
     assert server.host.get_software_version(session, master)["Value"]["product_version"] == "7.4.0"
     assert server.session.logout(session) == {"Status": "Success", "Value": ""}
-
-
-def wait_for_task(api: Any, task: str) -> str:
-    deadline = time.monotonic() + 30
-    while api.task.get_status(task) == "pending" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return str(api.task.get_status(task))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.client import until
 from tests.live import LiveServer, running
 
 SLOW = ("--set", "network.plug_seconds=60")
@@ -46,9 +46,7 @@ def killed_while(server: LiveServer, api: Any, seen: str, call: Any, *args: Any)
     """Have a call begin, and kill the server once the number of objects of the class ``seen`` differs."""
     before = len(getattr(api, seen).get_all())
     task = call(*args)
-    deadline = time.monotonic() + 20
-    while len(getattr(api, seen).get_all()) == before and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: len(getattr(api, seen).get_all()) != before)
     assert api.task.get_status(task) == "pending"
     server.kill()
 
@@ -107,10 +105,4 @@ def test_a_bond_that_was_being_made_and_one_that_was_being_taken_apart(server: L
 
 def settled(api: Any, managing: str, used: str) -> None:
     """Wait until what hosts have up at a start is up: the management interface, and the network that a guest uses."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        pifs = [managing, *api.network.get_PIFs(used)]
-        if all(api.PIF.get_currently_attached(pif) for pif in pifs):
-            return
-        time.sleep(0.05)
-    raise AssertionError("interfaces did not come up after the start")
+    until(lambda: all(api.PIF.get_currently_attached(pif) for pif in (managing, *api.network.get_PIFs(used))))

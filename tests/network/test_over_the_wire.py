@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import XenAPI
-
+from tests.client import refused, until
 from tests.live import LiveServer, running
-
-
-def refused(call, *args):
-    try:
-        call(*args)
-    except XenAPI.Failure as failure:
-        return failure.details
-    raise AssertionError("the call was not refused")
 
 
 def test_a_bond_a_vlan_and_a_vif(fresh_server: LiveServer):
@@ -146,13 +135,6 @@ def test_what_was_made_outlives_a_restart_and_slaves_follow(tmp_path: Path):
             assert down == {untagged_ref, access, *api.Bond.get_slaves(other)}
             assert {ref: records(api)["PIF"][ref] for ref in before["PIF"]} == before["PIF"]
             assert api.host.get_address(slave) == api.PIF.get_IP(api.host.get_management_interface(slave)) != ""
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def records(api: Any) -> dict[str, dict[str, Any]]:

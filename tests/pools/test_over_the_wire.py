@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import XenAPI
 
+from tests.client import until
 from tests.inner import InnerServer, inner_server
-
-PATIENCE = 20.0
 
 
 @pytest.fixture
 def server() -> Iterator[InnerServer]:
     with inner_server({("inventory", "hosts"): "3", ("server", "speed"): "200"}) as made:
         yield made
-
-
-def eventually(look: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def new_vm(xapi: Any, name: str) -> str:
@@ -55,10 +46,9 @@ def test_a_protected_vm_survives_its_host(server: InnerServer):
             server.core.services.hypervisor.kill_host(uuid)  # type: ignore[attr-defined]
 
         server.run(fail)
-        eventually(lambda: xapi.VM.get_resident_on(vm) not in (slave, "OpaqueRef:NULL"))
+        until(lambda: xapi.VM.get_resident_on(vm) not in (slave, "OpaqueRef:NULL"))
         assert xapi.VM.get_power_state(vm) == "Running"
-        names = {message["name"] for message in xapi.message.get_all_records().values()}
-        assert "HA_HOST_FAILED" in names
+        until(lambda: "HA_HOST_FAILED" in {found["name"] for found in xapi.message.get_all_records().values()})
         xapi.pool.disable_ha()
         assert not xapi.pool.get_ha_enabled(pool)
 
@@ -67,7 +57,7 @@ def test_a_task_of_switching_it_on(server: InnerServer):
     with server.session() as session:
         xapi = session.xenapi
         task = xapi.Async.pool.enable_ha([], {})
-        eventually(lambda: xapi.task.get_status(task) == "success")
+        until(lambda: xapi.task.get_status(task) == "success")
         with pytest.raises(XenAPI.Failure) as caught:
             xapi.pool.enable_ha([], {})
         assert caught.value.details == ["HA_IS_ENABLED"]

@@ -8,12 +8,14 @@ import socket
 import xmlrpc.client
 from urllib.parse import urlsplit
 
+from tests.client import PATIENCE
+
 SAMPLE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)$")
 
 
 def get(url: str, path: str) -> tuple[int, str]:
     """Status and body of a page."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -45,7 +47,7 @@ def connect(url: str) -> socket.socket:
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
-    return socket.create_connection((parts.hostname, parts.port), timeout=10)
+    return socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
 
 
 def answer(sock: socket.socket) -> bytes:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.client import ended, until
+from tests.client import PATIENCE, ended, until
 from tests.transfers.conftest import Site
 
 
@@ -57,7 +57,7 @@ class Connection:
 def connected(site: Site, method: str, query: str, *fields: str) -> Iterator[tuple[bytes, Connection]]:
     """A connection, and the head of the answer."""
     url = urlsplit(site.server.url)
-    with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as client:
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=PATIENCE) as client:
         lines = [f"{method} /console?session_id={site.session}&{query} HTTP/1.1", "Host: here", *fields, "", ""]
         client.sendall("\r\n".join(lines).encode())
         connection = Connection(client)

@@ -259,6 +259,7 @@ def test_metadata_name_the_disks_that_are_there(site: Site, source: Source) -> N
     answer = site.ask("GET", "/export_metadata", all="true")
     assert len(objects_of(answer.body)[1]["VM"]) >= 4
     until(lambda: site.api.VM.get_current_operations(source.vm) == {})
+    site.api.VM.destroy(snapshot)
 
 
 def test_an_import_is_cancelled_and_leaves_nothing_behind(site: Site, archive: bytes) -> None:
@@ -281,3 +282,4 @@ def test_a_snapshot_comes_out_as_a_vm_of_its_own(site: Site, source: Source) -> 
     (vm,), _ = brought(site, answer.body)
     record = site.api.VM.get_record(vm)
     assert (record["is_a_snapshot"], record["snapshot_of"], record["name_label"]) == (False, NULL_REF, "kept")
+    site.api.VM.destroy(snapshot)

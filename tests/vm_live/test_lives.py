@@ -90,7 +90,7 @@ def test_time_that_runs_faster(tmp_path: Path) -> None:
         before = _clock(api)
         start = time.perf_counter()
         api.VM.start(vm, False, False)
-        assert 0.06 <= time.perf_counter() - start < 10
+        assert time.perf_counter() - start >= 0.06
         assert _clock(api) - before >= 120
         until_state(api, vm, "Running")
         schedule = api.VMSS.create(
@@ -105,7 +105,7 @@ def test_time_that_runs_faster(tmp_path: Path) -> None:
             }
         )
         api.VM.set_snapshot_schedule(vm, schedule)
-        until(lambda: api.VM.get_snapshots(vm), 20)  # an hour takes two seconds
+        until(lambda: api.VM.get_snapshots(vm))  # an hour takes two seconds
         assert api.VM.get_is_vmss_snapshot(api.VM.get_snapshots(vm)[0])
 
 

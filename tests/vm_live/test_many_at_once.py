@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -28,32 +27,31 @@ def test_hundreds_of_vms_start_and_stop_while_others_ask(tmp_path: Path) -> None
         api = session.xenapi
         vms = guests(api)
         assert len(vms) == VMS
-        slowest, stop = 0.0, threading.Event()
+        answered, stop = 0, threading.Event()
 
         def ask() -> None:
-            nonlocal slowest
+            nonlocal answered
             with server.session() as other:
                 while not stop.is_set():
-                    start = time.perf_counter()
                     other.xenapi.VM.get_name_label(vms[0])
-                    slowest = max(slowest, time.perf_counter() - start)
+                    answered += 1
 
         asking = threading.Thread(target=ask)
         asking.start()
         try:
             started = [api.Async.VM.start(vm, False, False) for vm in vms]
-            until(lambda: _states(api, vms) == {"Running"}, 60)
+            until(lambda: _states(api, vms) == {"Running"})
             until(lambda: all(api.task.get_status(task) == "success" for task in started))
+            assert answered > VMS  # more often than others began something
             assert_memory_is_accounted_for(api)
             places = {api.VM.get_resident_on(vm) for vm in vms}
             assert len(places) == HOSTS
             stopped = [api.Async.VM.clean_shutdown(vm) for vm in vms]
-            until(lambda: _states(api, vms) == {"Halted"}, 60)
+            until(lambda: _states(api, vms) == {"Halted"})
             until(lambda: all(api.task.get_status(task) == "success" for task in stopped))
         finally:
             stop.set()
             asking.join()
-        assert 0 < slowest < 5  # far above what it takes, as machines that run tests are busy
         assert_memory_is_accounted_for(api)
         assert_nothing_is_under_way(api)
         assert {vm["resident_on"] for ref, vm in api.VM.get_all_records().items() if ref in vms} == {"OpaqueRef:NULL"}
@@ -69,7 +67,7 @@ def test_more_vms_than_there_is_memory_for(tmp_path: Path) -> None:
         for vm in vms:
             api.VM.set_memory(vm, str(size))
         tasks = [api.Async.VM.start(vm, False, False) for vm in vms]
-        until(lambda: all(api.task.get_status(task) != "pending" for task in tasks), 30)
+        until(lambda: all(api.task.get_status(task) != "pending" for task in tasks))
         records = [api.task.get_record(task) for task in tasks]
         won = sum(record["status"] == "success" for record in records)
         assert {tuple(record["error_info"][:1]) for record in records if record["status"] == "failure"} <= {

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import pytest
 import uvloop
 from aiohttp import web
 
+from tests.client import PATIENCE
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import BOOL, INT, STRING, STRING_MAP, STRING_SET, VOID
 from xapi_async.rpc.call import ANY, Call, Failure, Outcome, Success
@@ -146,35 +148,43 @@ class WireServer:
         self.port = int(self.url.rpartition(":")[2])
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
-    def exchange(self, data: bytes, *, parts: int = 1) -> bytes:
-        """Send bytes, in some parts, and give all that comes back until the server closes or falls silent."""
+    def exchange(self, data: bytes, *, parts: int = 1, answers: int = 1) -> bytes:
+        """Send bytes, in some parts, and give so many answers, or what comes of them until the server closes."""
         with self.connect() as sock:
             size = -(-len(data) // parts)
             for start in range(0, len(data), max(1, size)):
                 sock.sendall(data[start : start + size])
-            return read_all(sock)
+            return read_all(sock, answers)
 
     def call_soon(self, function: Callable[[], Any]) -> None:
         self.loop.call_soon_threadsafe(function)
 
 
-def read_all(sock: socket.socket) -> bytes:
-    """All answers: each to the end of its body, until there is no more within a moment."""
+def read_all(sock: socket.socket, answers: int = 1) -> bytes:
+    """So many answers, each to the end of its body, or what comes of them until the server closes."""
     received = b""
-    sock.settimeout(10)
-    while True:
-        try:
-            data = sock.recv(1 << 16)
-        except TimeoutError:
-            return received
-        except ConnectionResetError:
-            return received
-        if not data:
-            return received
-        received += data
-        sock.settimeout(0.15)
+    sock.settimeout(PATIENCE)
+    with suppress(ConnectionResetError):
+        while _whole_answers(received) < answers and (data := sock.recv(1 << 16)):
+            received += data
+    return received
+
+
+def _whole_answers(received: bytes) -> int:
+    """How many answers are there to their ends, those that only say that there will be one left out."""
+    count = start = 0
+    while (end := received.find(b"\r\n\r\n", start)) >= 0:
+        head = received[start:end].lower()
+        start = end + 4
+        if not re.match(rb"http/1\.[01] 1\d\d ", head):
+            length = re.search(rb"\r\ncontent-length: (\d+)", head)
+            if length is None:
+                break  # it ends with the connection
+            start += int(length[1])
+            count += start <= len(received)
+    return count
 
 
 @asynccontextmanager
@@ -204,15 +214,15 @@ def wire_server(
         finally:
             ready.set()
 
-    thread = threading.Thread(target=uvloop.run, args=(run(),))
+    thread = threading.Thread(target=uvloop.run, args=(run(),), daemon=True)
     thread.start()
-    ready.wait(10)
+    ready.wait(PATIENCE)
     server, end = started
     try:
         yield server
     finally:
         server.call_soon(end.set)
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.client import call_xml, log_in, until
+from tests.client import PATIENCE, call_xml, log_in, until
 from tests.inner import InnerServer, inner_server
 
 AIOHTTP = "Expect: 100-continue\r\n"
@@ -67,7 +67,7 @@ def connect(server: InnerServer) -> Iterator[Any]:
     opened: list[socket.socket] = []
 
     def connect() -> Line:
-        opened.append(socket.create_connection((address.hostname, address.port), timeout=20))
+        opened.append(socket.create_connection((address.hostname, address.port), timeout=PATIENCE))
         opened[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Line(opened[-1])
 

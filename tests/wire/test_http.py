@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.client import PATIENCE, until
 from tests.wire.conftest import WireServer, post, read_all, string, wire_server, xml_call
 from xapi_async.wire.app import Listener, LocalListener
 from xapi_async.wire.settings import WireSettings
@@ -163,7 +164,7 @@ def test_requests_that_are_no_http(server: WireServer) -> None:
 
 
 def test_pages(server: WireServer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     for method, path, expected in (
         ("GET", "/page?a=b", "GET /page b"),
         ("GET", "/page/longer/still", "GET /page/longer/still "),
@@ -188,7 +189,7 @@ def test_pages(server: WireServer) -> None:
 
 def test_options(server: WireServer) -> None:
     for path in ("/", "/json", "/jsonrpc", "/elsewhere"):
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         connection.request("OPTIONS", path, headers={"Access-Control-Request-Headers": "X-A"})
         response = connection.getresponse()
         assert (response.status, response.read()) == (200, b"")
@@ -218,27 +219,27 @@ def test_pipelined_calls_are_answered_in_order(server: WireServer, parts: int, f
         post(xml_call("later" if number % 3 else "text", string(text)), fields=fields)
         for number, text in enumerate(texts)
     ]
-    answer = server.exchange(b"".join(calls), parts=parts)
+    answer = server.exchange(b"".join(calls), parts=parts, answers=len(calls))
     assert re.findall(rb"<value>(call \d+)</value>", answer) == [text.encode() for text in texts]
 
 
 def test_a_client_that_does_not_read_its_answers(server: WireServer) -> None:
     with server.connect() as sock:
         sock.sendall(post(xml_call("big")) * 40)
+        assert sock.recv(1)
         time.sleep(0.2)
-        received, sock_bytes = 0, 40 * 2_000_000
+        received, sock_bytes = 1, 40 * 2_000_000
         while received < sock_bytes:
             data = sock.recv(1 << 20)
             assert data
             received += len(data)
-        sock.settimeout(0.2)
         sock.sendall(post(CALL))
         assert b"hello" in read_all(sock)
 
 
 def test_a_page_between_calls_on_one_connection(server: WireServer) -> None:
     page = b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"
-    answer = server.exchange(post(CALL) + page + post(CALL))
+    answer = server.exchange(post(CALL) + page + post(CALL), answers=3)
     assert [match[1] for match in re.finditer(rb"(GET /page|hello)", answer)] == [b"hello", b"GET /page", b"hello"]
 
 
@@ -283,7 +284,7 @@ def test_an_idle_connection_is_closed() -> None:
         sock.sendall(post(xml_call("hang")))
         time.sleep(0.5)  # longer than idle, but not idle
         server.call_soon(server.dispatcher.release.set)
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE)
         assert b"released" in sock.recv(4096)
         assert sock.recv(1) == b""
 
@@ -294,7 +295,7 @@ def test_more_connections_and_calls_than_allowed() -> None:
         first.sendall(post(CALL))
         assert b"hello" in first.recv(4096)
         second.sendall(post(xml_call("hang")))
-        time.sleep(0.1)
+        until(lambda: [call.method for call in server.dispatcher.calls][1:] == ["hang"])
         first.sendall(post(xml_call("hang")))
         assert b"TOO_MANY_PENDING_TASKS" in first.recv(4096)
         with server.connect() as third:
@@ -308,11 +309,8 @@ def test_waiting_for_events_ends_with_its_connection(fields: str) -> None:
     with wire_server() as server:
         with server.connect() as sock:
             sock.sendall(post(xml_call("event.from"), fields=fields))
-            time.sleep(0.1)
-        deadline = time.monotonic() + 5
-        while not server.dispatcher.ended and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert server.dispatcher.ended == ["event.from"]
+            until(lambda: server.dispatcher.calls)
+        assert until(lambda: server.dispatcher.ended) == ["event.from"]
 
 
 def test_a_client_that_stops_sending_still_gets_its_answer(server: WireServer) -> None:
@@ -328,10 +326,10 @@ def test_a_client_that_stops_sending_still_gets_its_answer(server: WireServer) -
 
 
 def test_a_stop_lets_calls_end() -> None:
-    with wire_server(WireSettings(shutdown_seconds=5)) as server:
+    with wire_server(WireSettings(shutdown_seconds=PATIENCE / 2)) as server:
         sock = server.connect()
         sock.sendall(post(xml_call("hang")))
-        time.sleep(0.1)
+        until(lambda: server.dispatcher.calls)
         server.loop.call_soon_threadsafe(server.loop.call_later, 0.2, server.dispatcher.release.set)
     assert b"released" in read_all(sock)
     sock.close()
@@ -341,7 +339,7 @@ def test_a_console_by_connect(server: WireServer) -> None:
     with server.connect() as sock:
         sock.sendall(b"CONNECT /console?uuid=42&session_id=x HTTP/1.0\r\nHost: a\r\n\r\nearly")
         expected = b"HTTP/1.1 200 OK\r\n\r\n42EARLY"
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE)
         received = b""
         while len(received) < len(expected):
             received += sock.recv(100)
@@ -365,7 +363,7 @@ def test_uploads(server: WireServer) -> None:
         sock.sendall(b"PUT /import HTTP/1.1\r\nHost: a\r\nContent-Length: 1125899906842624\r\n\r\n" + body)
         sock.shutdown(socket.SHUT_WR)
         assert b"500000" in read_all(sock)
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     for sent in (body, iter([b"abc", b"def"]), b""):
         connection.request("PUT", "/import", sent)
         size = connection.getresponse().read()
@@ -427,7 +425,7 @@ def test_a_console_and_an_upload_over_tls(tmp_path: Path) -> None:
     listeners = (Listener("127.0.0.1", 0), Listener("127.0.0.1", 0, server_context(certificate, key)))
     with wire_server(listeners=listeners) as server:
         port = int(server.bound.tls[0].rpartition(":")[2])
-        plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+        plain = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         with context.wrap_socket(plain, server_hostname="xapi.example") as sock:
             sock.sendall(b"CONNECT /console?uuid=7 HTTP/1.0\r\n\r\n")
             received = b""
@@ -438,7 +436,7 @@ def test_a_console_and_an_upload_over_tls(tmp_path: Path) -> None:
             while len(received) < 100_000:
                 received += sock.recv(1 << 16)
             assert received == b"X" * 100_000
-        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=PATIENCE, context=context)
         connection.request("PUT", "/import", b"y" * 300_000)
         assert connection.getresponse().read() == b"300000"
         connection.close()

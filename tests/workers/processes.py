@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import http.client
 import os
-import time
 import xmlrpc.client
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.client import PATIENCE
 from tests.live import PASSWORD, LiveServer
 
 TRIES = 400
+
+TEMPLATES = 'field "is_a_template" = "true" and field "is_a_snapshot" = "false"'
 
 
 def process_ids(server: LiveServer) -> list[int]:
@@ -29,7 +31,7 @@ class Client:
 
     def __init__(self, server: LiveServer) -> None:
         address = urlsplit(server.url)
-        self.http = http.client.HTTPConnection(address.hostname or "", address.port, timeout=20)
+        self.http = http.client.HTTPConnection(address.hostname or "", address.port, timeout=PATIENCE)
         self.http.connect()
         self.port: int = self.http.sock.getsockname()[1]
         # Whoever answers has accepted the connection.
@@ -48,6 +50,10 @@ class Client:
         """What a call gives: its value, or its error description."""
         (found,), _ = xmlrpc.client.loads(self.raw(method, *params))
         return found.get("Value", found.get("ErrorDescription"))  # type: ignore[union-attr]
+
+    def template(self, session: str) -> str:
+        """Something to clone, whatever else there is."""
+        return str(next(iter(self.answer("VM.get_all_records_where", session, TEMPLATES))))
 
     def log_in(self) -> str:
         """A new session."""
@@ -87,12 +93,13 @@ class Processes:
 def _who_has(client_port: int, pids: list[int]) -> int:
     """The process whose end of a connection has that port at its other end."""
     wanted = f":{client_port:04X}"
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[2].endswith(wanted):
-            for pid in pids:
-                if f"socket:[{fields[9]}]" in _open_files(pid):
-                    return pid
+    for _ in range(20):  # what is read of a table that changes meanwhile may lack a line
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[2].endswith(wanted):
+                for pid in pids:
+                    if f"socket:[{fields[9]}]" in _open_files(pid):
+                        return pid
     raise AssertionError("nobody has the connection")
 
 
@@ -103,11 +110,3 @@ def _open_files(pid: int) -> set[str]:
             with suppress(FileNotFoundError):  # the file was closed meanwhile
                 files.add(os.readlink(f"/proc/{pid}/fd/{entry}"))
     return files
-
-
-def wait_for(condition: Any, seconds: float = 15.0) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)

@@ -9,8 +9,9 @@ import urllib.request
 import xmlrpc.client
 from urllib.parse import urlsplit
 
+from tests.client import until
 from tests.live import LiveServer
-from tests.workers.processes import Processes, wait_for
+from tests.workers.processes import Processes
 
 
 def test_pages_come_from_every_process(processes: Processes) -> None:
@@ -69,4 +70,4 @@ def test_metrics_count_what_readers_answer(several: LiveServer, processes: Proce
     for client in processes.clients:
         for _ in range(5):
             client.answer("VM.get_is_a_template", session, vm)
-    wait_for(lambda: counted() == before + 15)
+    until(lambda: counted() == before + 15)

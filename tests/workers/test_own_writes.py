@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+from tests.client import PATIENCE, until
 from tests.live import LiveServer
 from tests.workers.processes import Processes
 
@@ -71,21 +72,21 @@ def test_what_an_event_tells_is_everywhere(processes: Processes) -> None:
     token = processes.readers[0].answer("event.from", session, ["VM"], "", 0.0)["token"]
     for n in range(20):
         processes.readers[1].answer("VM.set_name_description", session, vm, f"event {n}")
-        batch = processes.readers[0].answer("event.from", session, ["VM"], token, 5.0)
+        batch = processes.readers[0].answer("event.from", session, ["VM"], token, PATIENCE)
         assert batch["events"][-1]["snapshot"]["name_description"] == f"event {n}"
         token = batch["token"]
 
 
 def test_the_end_of_a_task_comes_after_what_it_did(processes: Processes) -> None:
     session = processes.writer.log_in()
-    vm = processes.writer.answer("VM.get_all", session)[0]
+    vm = processes.writer.template(session)
     for n in range(10):
         first, second = processes.readers if n % 2 else processes.readers[::-1]
-        task = first.answer("Async.VM.clone", session, vm, f"clone {n}")
+        task = first.answer("Async.VM.clone", session, vm, f"clone {n} of a task")
         while (status := first.answer("task.get_status", session, task)) == "pending":
             pass
         assert status == "success"
-        assert len(second.answer("VM.get_by_name_label", session, f"clone {n}")) == 1
+        assert len(second.answer("VM.get_by_name_label", session, f"clone {n} of a task")) == 1
 
 
 def test_a_session_is_one_on_all_connections(processes: Processes) -> None:
@@ -100,8 +101,6 @@ def test_a_session_is_one_on_all_connections(processes: Processes) -> None:
 
 
 def test_reading_counts_as_use_of_a_session(processes: Processes) -> None:
-    from tests.workers.processes import wait_for
-
     session = processes.writer.log_in()
     before = processes.writer.answer("session.get_last_active", session, session)
 
@@ -111,4 +110,4 @@ def test_reading_counts_as_use_of_a_session(processes: Processes) -> None:
         return bool(processes.writer.answer("session.get_last_active", other, session) > before)
 
     other = processes.writer.log_in()
-    wait_for(is_later)
+    until(is_later)

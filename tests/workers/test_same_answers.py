@@ -112,7 +112,7 @@ def test_sets_keep_their_order_through_changes(processes: Processes) -> None:
         for vm in vms[:40:3]:
             writer.answer("VM.set_name_label", session, vm, "the same name" if round_ != 1 else vm)
             writer.answer("VM.add_tags", session, vm, f"tag {round_}")
-    fresh = [writer.answer("VM.clone", session, vms[0], "the same name") for _ in range(40)]
+    fresh = [writer.answer("VM.clone", session, writer.template(session), "the same name") for _ in range(40)]
     for vm in fresh[::2]:
         writer.answer("VM.destroy", session, vm)
     hosts = writer.answer("host.get_all", session)

@@ -25,13 +25,15 @@ class Staged:
     pieces: what the journal keeps of it, if anything. waiter: the future of whoever awaits it, if anybody does.
     """
 
-    __slots__ = ("_told", "first_generation", "pieces", "steps", "waiter")
+    __slots__ = ("_error", "_is_over", "_told", "first_generation", "pieces", "steps", "waiter")
 
     def __init__(self, steps: Sequence[Step], first_generation: int, pieces: Sequence[bytes] | None) -> None:
         self.steps = steps
         self.first_generation = first_generation
         self.pieces = pieces
         self.waiter: asyncio.Future[None] | None = None
+        self._is_over = False
+        self._error: Exception | None = None
         self._told: Callable[[Exception | None], None] | None = None
 
     @property
@@ -41,9 +43,11 @@ class Staged:
 
     @property
     def done(self) -> asyncio.Future[None]:
-        """Done when it has landed, with an exception where it was refused."""
-        if self.waiter is None:
+        """Done when it has landed, with an exception where it was refused; another one after it was cancelled."""
+        if self.waiter is None or self.waiter.cancelled():
             self.waiter = asyncio.get_running_loop().create_future()
+            if self._is_over:
+                self._settle(self.waiter)
         return self.waiter
 
     def then(self, told: Callable[[Exception | None], None]) -> None:
@@ -60,12 +64,16 @@ class Staged:
                 self._told(error)
             except Exception:
                 _log.exception("who was told of a change failed; the change itself has ended")
+        self._is_over, self._error = True, error
         waiter = self.waiter
-        if waiter is not None and not waiter.done():  # else whoever waited was cancelled
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)
+        if waiter is not None and not waiter.done():  # else whoever waits is cancelled, and asks anew
+            self._settle(waiter)
+
+    def _settle(self, waiter: asyncio.Future[None]) -> None:
+        if self._error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(self._error)
 
 
 class Staging:

@@ -9,6 +9,7 @@ outside transactions see nothing that a crash could take back.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -29,6 +30,7 @@ from xapi_async.objects.entity import (
     new_uuid,
     ref_of,
 )
+from xapi_async.objects.finishing import finish
 from xapi_async.objects.history import Operation
 from xapi_async.objects.membership import link, unlink
 from xapi_async.objects.relations import COMPUTED, FORWARD, End
@@ -73,7 +75,8 @@ class Transaction:
     """Reads with its own changes, and writes that others see all at once after it ends.
 
     An exception in the body drops all changes. Leaving it raises INTERNAL_ERROR when the journal
-    fails; being cancelled while it waits for the journal does not take the changes back.
+    fails. Being cancelled while it waits for the journal does not take the changes back: that takes effect
+    at the next ``await`` after they have landed, so that whoever made something knows it, and can undo it.
     """
 
     def __init__(self, store: Store) -> None:
@@ -89,7 +92,10 @@ class Transaction:
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         staged = self._store.leave(self, failed=kind is not None)
         if staged is not None:
-            await staged.done
+            try:
+                await staged.done
+            except asyncio.CancelledError:
+                await finish(staged.done, is_cancelled=True)
 
     # Reading
 

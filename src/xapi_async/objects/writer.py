@@ -77,18 +77,20 @@ class Writer:
 
     async def _write_gathered(self) -> None:
         gathered, self._gathered = self._gathered, []
-        failure = ""
+        failure: Exception | None = None
         try:
             await finish(self._run([(sql, (row,)) for sql, row, _ in gathered]))
-        except DatabaseError as error:
-            failure = str(error)
+        except Exception as error:  # whatever it is: all of them wait to hear of it
+            failure = error
         for _, _, done in gathered:
             if done.done():
                 continue  # whoever waited was cancelled
-            if failure:
-                done.set_exception(DatabaseError(failure))
-            else:
+            if failure is None:
                 done.set_result(None)
+            else:
+                told = DatabaseError(str(failure))
+                told.__cause__ = failure
+                done.set_exception(told)
 
     async def _run(self, statements: Sequence[Statement]) -> None:
         try:

@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
+from xapi_async.objects.finishing import finish
 from xapi_async.objects.history import Change
 from xapi_async.objects.reader import Reader
 from xapi_async.objects.transaction import Transaction
@@ -121,8 +122,8 @@ async def marked_together(ctx: Context, *marks: Mark, longest_wait: float = LONG
     try:
         yield
     finally:
-        # Shielded: whatever ended the body, the entries must go.
-        await asyncio.shield(_clear(ctx, marks, key))
+        # Whatever ended the body, the entries must go; and what it made must be known to whoever is cancelled here.
+        await finish(_clear(ctx, marks, key))
 
 
 async def _clear(ctx: Context, marks: Sequence[Mark], key: str) -> None:

@@ -83,17 +83,20 @@ class RunningTask:
         current = asyncio.current_task()
         assert current is not None  # a coroutine always runs in a task
         self._scope = current
-        await self._tasks.write(self.ref, allowed_operations=("cancel",))
         try:
-            yield
+            try:
+                await self._tasks.write(self.ref, allowed_operations=("cancel",))
+                yield
+            finally:
+                self._scope = None
+                await self._tasks.write(self.ref, allowed_operations=())
+                if self._cancelled:
+                    await asyncio.sleep(0)  # a cancel that was put off until something had landed takes effect here
         except asyncio.CancelledError:
             # Ours to answer only if the cancel came from the client and nobody else cancels as well.
             if self._cancelled and current.uncancel() <= 0:
                 raise ApiError("TASK_CANCELLED", self.ref) from None
             raise
-        finally:
-            self._scope = None
-            await self._tasks.write(self.ref, allowed_operations=())
         self.check()
 
     def cancel(self) -> None:

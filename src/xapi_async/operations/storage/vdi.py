@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.pool import Pool
@@ -52,7 +52,7 @@ async def create(ctx: Context, args: Mapping[str, Any], *, unfinished: bool = Fa
     Raises VDI_INCOMPATIBLE_TYPE ["", type], SR_HAS_NO_PBDS [SR], or what the backend does.
     """
     sr = args["SR"]
-    async with marked(ctx, sr_rules.RULES, sr, "vdi_create"):
+    async with recorded(ctx) as made, marked(ctx, sr_rules.RULES, sr, "vdi_create"):
         site = site_of(ctx.services, sr)
         if args["type"] == "cbt_metadata":
             raise incompatible_type("", args["type"])
@@ -71,17 +71,17 @@ async def create(ctx: Context, args: Mapping[str, Any], *, unfinished: bool = Fa
         with failures(sr):
             require_text(request.name_label, request.name_description)
             state = await site.driver.create_disk(site.sr, request)
-        async with recorded(site, state):
-            if state.virtual_size < args["virtual_size"]:
-                raise ApiError("SR_BACKEND_FAILURE", "the disk came out smaller than asked for", "", "")
-            sizes = await sizes_of(site)
-            async with ctx.store.transaction() as tx:
-                values = {name: args[name] for name in ("other_config", "sharable", "tags", "xenstore_data")}
-                vdi = new_disk(tx, sr, state, **values)
-                note_sizes(tx, sr, sizes, more=state.virtual_size)
-                if unfinished:
-                    make_dirty(tx, sr)  # a scan after a crash finds out that the disk is gone
-        return vdi.ref
+        made.append(MadeDisk(site, state))
+        if state.virtual_size < args["virtual_size"]:
+            raise ApiError("SR_BACKEND_FAILURE", "the disk came out smaller than asked for", "", "")
+        sizes = await sizes_of(site)
+        async with ctx.store.transaction() as tx:
+            values = {name: args[name] for name in ("other_config", "sharable", "tags", "xenstore_data")}
+            vdi = new_disk(tx, sr, state, **values)
+            note_sizes(tx, sr, sizes, more=state.virtual_size)
+            if unfinished:
+                make_dirty(tx, sr)  # a scan after a crash finds out that the disk is gone
+    return vdi.ref
 
 
 async def finish(ctx: Context, vdi: str) -> None:
@@ -92,21 +92,38 @@ async def finish(ctx: Context, vdi: str) -> None:
         await site.driver.finish_disk(site.sr, found.location)
 
 
+class MadeDisk(NamedTuple):
+    """A disk that has been made at its backend."""
+
+    site: Site
+    state: DiskState
+
+
 @asynccontextmanager
-async def recorded(site: Site, state: DiskState) -> AsyncIterator[None]:
-    """Destroy a disk again where the body, which makes a record of it, fails or is cancelled."""
+async def recorded(ctx: Context) -> AsyncIterator[list[MadeDisk]]:
+    """Destroy the disks that the body enters in the list, and their records, where it fails or is cancelled.
+
+    To be around all that is awaited once a disk is there: who is cancelled while a record lands has made it.
+    """
+    made: list[MadeDisk] = []
     try:
-        yield
+        yield made
     except BaseException:
-        await asyncio.shield(_destroy_again(site, state))
+        await asyncio.shield(_destroy_again(ctx, made))
         raise
 
 
-async def _destroy_again(site: Site, state: DiskState) -> None:
-    try:
-        await site.driver.destroy_disk(site.sr, state.location)
-    except BackendError:
-        return  # a scan will find it
+async def _destroy_again(ctx: Context, made: Sequence[MadeDisk]) -> None:
+    for site, state in made:
+        try:
+            await site.driver.destroy_disk(site.sr, state.location)
+        except BackendError:
+            continue  # a scan will find it
+        async with ctx.store.transaction() as tx:
+            vdi = find_disk(tx, site.ref, state.location)
+            if vdi is not None:
+                note_sizes(tx, site.ref, None, more=-promised(vdi.type, vdi.virtual_size))
+                delete_disk(tx, vdi)
 
 
 async def destroy(ctx: Context, self: str) -> None:

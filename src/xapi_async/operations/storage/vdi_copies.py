@@ -22,7 +22,7 @@ from xapi_async.operations.storage.loopback import in_control_domain
 from xapi_async.operations.storage.records import new_disk, note_sizes, put_disk, sizes_of, update_disk
 from xapi_async.operations.storage.sites import failures, site_of
 from xapi_async.operations.storage.tracking import tell_lost
-from xapi_async.operations.storage.vdi import create, destroy, finish, marked_disk, recorded, set_on_boot
+from xapi_async.operations.storage.vdi import MadeDisk, create, destroy, finish, marked_disk, recorded, set_on_boot
 from xapi_async.storage.driver import STRETCH, CopyRequest, DiskState, Extent, Image
 from xapi_async.storage.kinds import is_own, kind_of
 
@@ -37,10 +37,10 @@ async def snapshot(ctx: Context, vdi: str, driver_params: Mapping[str, str]) -> 
 
     Raises SR_HAS_NO_PBDS [SR], VDI_NOT_MANAGED [VDI], UNIMPLEMENTED_IN_SM_BACKEND [SR], or what the backend does.
     """
-    async with marked_disk(ctx, vdi, "snapshot"):
+    async with recorded(ctx) as made, marked_disk(ctx, vdi, "snapshot"):
         sr = ctx.store.get(VDI, vdi).SR
         with failures(sr, vdi, unimplemented=ApiError("UNIMPLEMENTED_IN_SM_BACKEND", sr)):
-            return await _branch(ctx, vdi, driver_params, is_snapshot=True)
+            return await _branch(ctx, vdi, driver_params, made, is_snapshot=True)
 
 
 async def clone(ctx: Context, vdi: str, driver_params: Mapping[str, str]) -> str:
@@ -48,18 +48,20 @@ async def clone(ctx: Context, vdi: str, driver_params: Mapping[str, str]) -> str
 
     Raises SR_HAS_NO_PBDS [SR], VDI_NOT_MANAGED [VDI], or what the backend does.
     """
-    async with marked_disk(ctx, vdi, "clone"):
+    async with recorded(ctx) as made, marked_disk(ctx, vdi, "clone"):
         sr = ctx.store.get(VDI, vdi).SR
         try:
             with failures(sr, vdi, unimplemented=ApiError("UNIMPLEMENTED_IN_SM_BACKEND", sr)):
-                return await _branch(ctx, vdi, driver_params, is_snapshot=False)
+                return await _branch(ctx, vdi, driver_params, made, is_snapshot=False)
         except ApiError as error:
             if error.code != "UNIMPLEMENTED_IN_SM_BACKEND":
                 raise
     return await _full_clone(ctx, vdi)
 
 
-async def _branch(ctx: Context, vdi: str, driver_params: Mapping[str, str], *, is_snapshot: bool) -> str:
+async def _branch(
+    ctx: Context, vdi: str, driver_params: Mapping[str, str], undoable: list[MadeDisk], *, is_snapshot: bool
+) -> str:
     source = ctx.store.get(VDI, vdi)
     site, was_tracked = site_of(ctx.services, source.SR), source.cbt_enabled
     require_managed(source)
@@ -72,21 +74,21 @@ async def _branch(ctx: Context, vdi: str, driver_params: Mapping[str, str], *, i
     )
     make = site.driver.snapshot if is_snapshot else site.driver.clone
     made = await make(site.sr, source.location, request)
-    async with recorded(site, made.disk):
-        if source.on_boot == "reset":
-            await site.driver.set_reset_point(site.sr, made.disk.location, True)
-        sizes = await sizes_of(site)
-        async with ctx.store.transaction() as tx:
-            for state in made.also:
-                if state.location == source.location:
-                    update_disk(tx, tx.get(VDI, vdi), state)
-                else:
-                    put_disk(tx, source.SR, state)
-            source = tx.get(VDI, vdi)
-            values: dict[str, Any] = {name: getattr(source, name) for name in INHERITED}
-            values["sm_config"] = _branched_sm_config(tx.get(SR, source.SR), source, made.disk)
-            copy = new_disk(tx, source.SR, made.disk, **values)
-            note_sizes(tx, source.SR, sizes, more=made.disk.virtual_size)
+    undoable.append(MadeDisk(site, made.disk))
+    if source.on_boot == "reset":
+        await site.driver.set_reset_point(site.sr, made.disk.location, True)
+    sizes = await sizes_of(site)
+    async with ctx.store.transaction() as tx:
+        for state in made.also:
+            if state.location == source.location:
+                update_disk(tx, tx.get(VDI, vdi), state)
+            else:
+                put_disk(tx, source.SR, state)
+        source = tx.get(VDI, vdi)
+        values: dict[str, Any] = {name: getattr(source, name) for name in INHERITED}
+        values["sm_config"] = _branched_sm_config(tx.get(SR, source.SR), source, made.disk)
+        copy = new_disk(tx, source.SR, made.disk, **values)
+        note_sizes(tx, source.SR, sizes, more=made.disk.virtual_size)
     if was_tracked and not source.cbt_enabled:
         text = "The blocks that change can no longer be tracked, as no log could be begun when the disk was snapshotted"
         await tell_lost(ctx.services, source, "VDI_CBT_SNAPSHOT_FAILED", text)
