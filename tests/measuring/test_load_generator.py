@@ -99,7 +99,7 @@ def test_a_rate_is_kept():
     with counting() as server:
         found = run(Load(server.port, REQUESTS, 8, seconds=0.5, warmup_seconds=0.0, rate=400.0))
     assert len(server.bodies) == found.calls == len(found.late)
-    assert abs(found.calls - 200) <= 1
+    assert abs(found.calls - 200) <= 8  # at the edges, one more or less of each connection
 
 
 def test_a_slow_answer_hides_no_other():
