@@ -103,19 +103,21 @@ def test_a_reader_that_stalls_is_replaced(tmp_path: Path) -> None:
         assert processes.readers[1].answer("VM.get_name_label", session, vm) == "late but true"
 
 
-def test_a_reader_that_was_alone_waits_for_those_that_join_it(own: LiveServer) -> None:
-    before = Processes(own)
-    os.kill(before.pids[1], signal.SIGKILL)
-    stayed = before.readers[1]
-    session = before.writer.log_in()
-    vm = before.writer.answer("VM.get_all", session)[0]
-    assert stayed.answer("VM.set_name_label", session, vm, "alone") == ""
-    until(lambda: len(process_ids(own)) == 3 and before.pids[1] not in process_ids(own) and _all_answer(own))
-    (joined,) = set(process_ids(own)) - set(before.pids)
-    os.kill(joined, signal.SIGSTOP)
-    assert stayed.answer("VM.set_name_label", session, vm, "not alone") == ""
-    # What stands still could have told nobody of the old name only once it was dead.
-    assert joined not in process_ids(own)
+def test_a_reader_that_was_alone_waits_for_those_that_join_it(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "3", "--set", "server.worker_stalled_seconds=2") as server:
+        before = Processes(server)
+        os.kill(before.pids[1], signal.SIGKILL)
+        stayed = before.readers[1]
+        session = before.writer.log_in()
+        vm = before.writer.answer("VM.get_all", session)[0]
+        assert stayed.answer("VM.set_name_label", session, vm, "alone") == ""
+        until(lambda: len(process_ids(server)) == 3 and before.pids[1] not in process_ids(server))
+        until(lambda: _all_answer(server))
+        (joined,) = set(process_ids(server)) - set(before.pids)
+        os.kill(joined, signal.SIGSTOP)
+        assert stayed.answer("VM.set_name_label", session, vm, "not alone") == ""
+        # What stands still could have told nobody of the old name only once it was dead.
+        assert joined not in process_ids(server)
 
 
 def test_a_stop_ends_all_processes(own: LiveServer) -> None:

@@ -121,10 +121,12 @@ class Replica:
         except Exception:
             log.exception("the copy of the database on VDI %s ended by a bug", self.vdi)
             self._failure = "the copy ended by a bug, see the log"
-        finally:
-            self._is_listening = False
-            self._failure = self._failure or "no copy is kept on the disk any more"
-            self._tell_waiting(self._failure)
+
+    def end(self) -> None:
+        """Tell whoever waits that no copy is kept any more; for when :meth:`run` has ended, or never begun."""
+        self._is_listening = False
+        self._failure = self._failure or "no copy is kept on the disk any more"
+        self._tell_waiting(self._failure)
 
     # Objects
 

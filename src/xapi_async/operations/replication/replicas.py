@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xapi_async.objects.errors import DatabaseError
@@ -54,7 +55,9 @@ class Replicas:
                         ending[vdi].add_done_callback(lambda task: self._refresh())
                         continue
                     made = replica(vdi)
-                    running[vdi] = made, group.create_task(made.run())
+                    task = group.create_task(made.run())
+                    task.add_done_callback(partial(_end, made))
+                    running[vdi] = made, task
                 tap(self._note if running else None)
 
             self._refresh = refresh
@@ -94,3 +97,7 @@ class Replicas:
     def _note(self, pieces: Sequence[bytes], generation: int) -> None:
         for replica, _ in self._running.values():
             replica.note(pieces)
+
+
+def _end(replica: Replica, task: asyncio.Task[None]) -> None:
+    replica.end()
