@@ -1,10 +1,12 @@
-"""Turns: one in each pass of the event loop, in order, and every other one for whom all wait."""
+"""Turns: one in a pass of the event loop at the most, in order, every other one for whom all wait, none too soon."""
 
 from __future__ import annotations
 
 import asyncio
 
-from xapi_async.objects.turns import Turns
+import pytest
+
+from xapi_async.objects.turns import OTHERS, Turns
 
 
 async def in_order(turns: Turns, ordinary: int, ahead: int = 0) -> list[str]:
@@ -59,3 +61,28 @@ async def test_the_turn_of_one_who_is_cancelled_is_the_next_ones() -> None:
         await stays
         await turns.take()
     assert gone.cancelled()
+
+
+async def test_while_calls_keep_coming_they_have_several_times_what_turns_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, order, turns = 1.0, "", Turns()
+    monkeypatch.setattr("xapi_async.objects.turns.perf_counter", lambda: now)
+
+    async def operate() -> None:
+        nonlocal now, order
+        await turns.take()
+        now, order = now + 1.0, order + "T"
+
+    async def call() -> None:
+        nonlocal now, order
+        while order.count("T") < 3:
+            turns.was_called = True
+            now, order = now + 0.5, order + "c"
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(call())
+        for _ in range(3):
+            group.create_task(operate())
+    between = order.strip("c").strip("T").split("T")
+    assert [0.5 * len(calls) >= OTHERS * 1.0 for calls in between] == [True, True]
+    assert all(0.5 * len(calls) <= OTHERS * 1.0 + 1.5 for calls in between)  # and no more than that, but for a pass

@@ -81,7 +81,7 @@ class Store:
         self._removal_listeners: list[Listener] = []
         self._watchers: dict[str, list[Watcher]] = {}
         self._totals: dict[type[ApiClass], dict[Sum[Any], Totals[Any]]] = {}
-        self._turns = Turns()
+        self.turns = Turns()
         self._follower: Follower | None = None
         self._tap: Tap | None = None
         self.removals = Removals()
@@ -220,7 +220,7 @@ class Store:
 
     async def turn(self) -> None:
         """Wait for a turn; for work that many may begin at the same moment. Those who wait for a commit have theirs."""
-        await self._turns.take()
+        await self.turns.take()
 
     async def flush(self) -> None:
         """Write what is staged; when this returns, all of it has landed or was refused."""
@@ -324,12 +324,12 @@ class Store:
         """Make a batch visible, no faster than those who waited for it can go on without keeping others waiting."""
         for start in range(0, len(batch), LANDED_AT_ONCE):
             if start:
-                await self._turns.take(ahead=True)
+                await self.turns.take(ahead=True)
             at_once = batch[start : start + LANDED_AT_ONCE]
             self._land(at_once, was_staged=True)
             for staged in at_once:
                 if staged.waiter is not None and not staged.waiter.done():
-                    await self._turns.take(ahead=True)
+                    await self.turns.take(ahead=True)
                 staged.end()
 
     async def _reserve(self) -> None:

@@ -24,7 +24,7 @@ class ObservabilitySettings:
         default=0.0, metadata={"doc": "Calls that took longer get a line in the log; 0: none do. Waiting ones are not."}
     )
     lag_seconds: float = field(
-        default=0.25, metadata={"doc": "Seconds between two measurements of how late the event loop is."}
+        default=1.0, metadata={"doc": "Seconds between two measurements of how late the event loop is."}
     )
     trace_endpoint: str = field(
         default="",

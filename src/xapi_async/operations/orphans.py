@@ -65,7 +65,7 @@ async def collect(services: Services, needs: Needs, deleters: Deleters) -> None:
 async def _orphans(services: Services, cls: type[ApiClass], needs: Mapping[str, type[ApiClass]]) -> list[str]:
     store = services.store
     found: list[str] = []
-    async for ref in sliced([target.ref for target in store.all(cls)]):
+    async for ref in sliced([target.ref for target in store.all(cls)], store.turns):
         target = store.find(cls, ref)
         if target is not None and any(store.find(to, getattr(target, field)) is None for field, to in needs.items()):
             found.append(ref)

@@ -71,6 +71,7 @@ class Dispatcher:
         result_types: Mapping[str, Any] | None = None,
     ) -> None:
         self._services = services
+        self._turns = services.store.turns
         self._sessions = sessions
         self.caller_of = sessions.caller
         self._tasks = tasks
@@ -90,6 +91,7 @@ class Dispatcher:
     def call(self, call: Call) -> Outcome | Awaitable[Outcome] | Writing | Waiting:
         """Answer a call: at once where it only reads, else by something to await or to be told by."""
         start = perf_counter()
+        self._turns.was_called = True
         outcome: Outcome | Awaitable[Outcome] | Writing | Waiting
         answer = None
         try:

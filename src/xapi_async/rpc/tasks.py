@@ -308,13 +308,15 @@ class Tasks:
         """One pass: remove the tasks whose time is over, then those beyond the number kept."""
         now = self._clock.now()
         tasks = list(self._store.all(TaskClass))
-        over = {task.ref async for task in sliced(tasks) if self._is_over(task, now)}
+        over = {task.ref async for task in sliced(tasks, self._store.turns) if self._is_over(task, now)}
         left = [task for task in tasks if task.ref not in over]
         finished = sorted((task for task in left if task.status in FINISHED), key=lambda task: task.finished)
         beyond = {task.ref for task in finished[: max(0, len(left) - self._settings.kept)]}
         await self._remove(over, lambda task: self._is_over(task, now))
         await self._remove(beyond, lambda task: True)
-        self._last_progress = {task.ref: task.progress async for task in sliced(left) if self._is_old(task, now)}
+        self._last_progress = {
+            task.ref: task.progress async for task in sliced(left, self._store.turns) if self._is_old(task, now)
+        }
 
     async def _remove(self, refs: Iterable[str], is_over: Callable[[TaskClass], bool]) -> None:
         """Remove tasks of which that still holds, some at a time."""

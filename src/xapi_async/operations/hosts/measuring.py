@@ -20,7 +20,7 @@ async def measure_memory(services: Services) -> None:
     """Background work: keep the memory figures of hosts and guests true. What stays as it is is not written."""
     while True:
         await services.clock.sleep(PERIOD)
-        async for ref in sliced([host.ref for host in services.store.all(Host)]):
+        async for ref in sliced([host.ref for host in services.store.all(Host)], services.store.turns):
             await measure(services, ref)
 
 
@@ -33,7 +33,7 @@ async def measure(services: Services, ref: str) -> None:
         return
     free = metrics.memory_total - host.memory_overhead
     changed: dict[str, int] = {}
-    async for vm in sliced(list(live(store, VM, host.resident_VMs))):
+    async for vm in sliced(list(live(store, VM, host.resident_VMs)), services.store.turns):
         actual = vm.memory_target if vm.is_control_domain else services.hypervisor.memory(vm.uuid)
         free -= actual + vm.memory_overhead
         known = store.find(VMMetrics, vm.metrics)

@@ -45,7 +45,7 @@ async def _attach_for_guests(services: Services) -> None:
     """Bring up what the guests in the records use: a crash may have come before the host followed a change of them."""
     store = services.store
     used: dict[tuple[str, str], None] = {}
-    async for ref in sliced([vm.ref for vm in store.all(VM) if vm.resident_on != NULL_REF]):
+    async for ref in sliced([vm.ref for vm in store.all(VM) if vm.resident_on != NULL_REF], store.turns):
         vm = store.find(VM, ref)
         if vm is not None and vm.resident_on != NULL_REF and not vm.is_control_domain:
             used.update({(network.ref, vm.resident_on): None for network in vm_networks(store, ref)})

@@ -45,12 +45,12 @@ class Recorder:
         if time <= self.time:
             return
         extremes = self._wants_extremes()
-        async for host in sliced(self._chosen_hosts()):
+        async for host in sliced(self._chosen_hosts(), self._services.store.turns):
             recording = self._hosts.setdefault(host.uuid, Recording(self.time, extremes=extremes))
             recording.record(time, _measured(self._of_host(host)))
         await self._choose_guests(extremes=extremes)
         hypervisor = self._services.hypervisor
-        async for uuid, recording in sliced(tuple(self._guests.items())):
+        async for uuid, recording in sliced(tuple(self._guests.items()), self._services.store.turns):
             statistics = hypervisor.statistics(uuid)
             if statistics:
                 recording.record(time, _measured(statistics))
@@ -88,12 +88,14 @@ class Recorder:
 
     async def _choose_guests(self, *, extremes: bool) -> None:
         hypervisor, store = self._services.hypervisor, self._services.store
-        async for uuid in sliced([uuid for uuid in self._guests if hypervisor.domain(uuid) is None]):
+        async for uuid in sliced(
+            [uuid for uuid in self._guests if hypervisor.domain(uuid) is None], self._services.store.turns
+        ):
             try:
                 store.by_uuid(VM, uuid)
             except ApiError:
                 self._guests.pop(uuid, None)
-        async for domain in sliced(tuple(hypervisor.domains())):
+        async for domain in sliced(tuple(hypervisor.domains()), self._services.store.turns):
             if len(self._guests) >= self._settings.guests:
                 return
             if domain.config.vm not in self._guests:
