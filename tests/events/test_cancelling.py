@@ -45,6 +45,15 @@ class Scene:
         self.waiting = asyncio.create_task(self._change())
         await turns()
 
+    async def assert_cancelled(self, task: RunningTask, working: asyncio.Task[None]) -> None:
+        """Let what waits go on: then work ends as a client has it end who cancels its task."""
+        self.journal.open.set()
+        with pytest.raises(ApiError) as caught:
+            await working
+        assert caught.value.description == ["TASK_CANCELLED", task.ref]
+        await self.waiting
+        assert self.store.get(Task, task.ref).allowed_operations == ()
+
     async def _change(self) -> None:
         async with self.store.transaction() as tx:
             tx.create(VM)
@@ -79,12 +88,7 @@ async def test_while_it_is_about_to_allow_that(scene: Scene) -> None:
     working = asyncio.create_task(work())
     await turns()
     task.cancel()
-    scene.journal.open.set()
-    with pytest.raises(ApiError) as caught:
-        await working
-    assert caught.value.description == ["TASK_CANCELLED", task.ref]
-    await scene.waiting
-    assert scene.store.get(Task, task.ref).allowed_operations == ()
+    await scene.assert_cancelled(task, working)
 
 
 async def test_in_the_last_step_that_must_be_finished(scene: Scene) -> None:
@@ -100,12 +104,7 @@ async def test_in_the_last_step_that_must_be_finished(scene: Scene) -> None:
     task.cancel()
     last_step.set()
     await turns()
-    scene.journal.open.set()
-    with pytest.raises(ApiError) as caught:
-        await working
-    assert caught.value.description == ["TASK_CANCELLED", task.ref]
-    await scene.waiting
-    assert scene.store.get(Task, task.ref).allowed_operations == ()
+    await scene.assert_cancelled(task, working)
 
 
 async def test_by_a_client_and_by_the_server_that_stops(scene: Scene) -> None:
