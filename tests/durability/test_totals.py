@@ -135,7 +135,7 @@ async def test_others_come_in_between_in_long_work() -> None:
             await asyncio.sleep(0)
 
     looking = asyncio.create_task(look())
-    async for number in sliced(range(10)):
+    async for number in sliced(range(10), Turns()):
         order.append(number)
         deadline = perf_counter() + SLICE
         while perf_counter() <= deadline:
