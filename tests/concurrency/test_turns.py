@@ -3,64 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 
 import pytest
 
+from xapi_async.objects.slices import SLICE, sliced
 from xapi_async.objects.turns import OTHERS, Turns
 
 
-async def in_order(turns: Turns, ordinary: int, ahead: int = 0) -> list[str]:
-    """Who was given a turn after whom, where all ask in the same pass; the first has its turn at once."""
-    order: list[str] = []
+async def test_every_other_turn_is_for_those_ahead() -> None:
+    turns, order = Turns(), []
 
-    async def take(name: str, *, is_ahead: bool = False) -> None:
-        await turns.take(ahead=is_ahead)
+    async def take(name: str, *, ahead: bool = False) -> None:
+        await turns.take(ahead=ahead)
         order.append(name)
 
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        for number in range(ordinary):
-            group.create_task(take(f"ordinary {number}"))
-        for number in range(ahead):
-            group.create_task(take(f"ahead {number}", is_ahead=True))
-    return order
-
-
-async def test_turns_are_given_in_the_order_in_which_they_are_asked_for() -> None:
-    assert await in_order(Turns(), 5) == [f"ordinary {number}" for number in range(5)]
-
-
-async def test_a_pass_of_the_loop_has_one_turn() -> None:
-    turns, given = Turns(), 0
-
-    async def take() -> None:
-        nonlocal given
-        await turns.take()
-        given += 1
-
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        for _ in range(20):
-            group.create_task(take())
-        before = 0
-        while given < 20:
-            await asyncio.sleep(0)
-            assert given - before <= 1
-            before = given
-
-
-async def test_every_other_turn_is_for_those_ahead() -> None:
-    order = await in_order(Turns(), 4, 2)
-    assert order == ["ordinary 0", "ahead 0", "ordinary 1", "ahead 1", "ordinary 2", "ordinary 3"]
-
-
-async def test_the_turn_of_one_who_is_cancelled_is_the_next_ones() -> None:
-    turns = Turns()
-    _, gone, stays = (asyncio.create_task(turns.take()) for _ in range(3))
-    await asyncio.sleep(0)
-    gone.cancel()
-    async with asyncio.timeout(30):
-        await stays
-        await turns.take()
-    assert gone.cancelled()
+        for name in "abcd":  # the first has its turn at once
+            group.create_task(take(name))
+        for name in "AB":
+            group.create_task(take(name, ahead=True))
+    assert "".join(order) == "aAbBcd"
 
 
 async def test_while_calls_keep_coming_they_have_several_times_what_turns_take(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,3 +49,46 @@ async def test_while_calls_keep_coming_they_have_several_times_what_turns_take(m
     between = order.strip("c").strip("T").split("T")
     assert [0.5 * len(calls) >= OTHERS * 1.0 for calls in between] == [True, True]
     assert all(0.5 * len(calls) <= OTHERS * 1.0 + 1.5 for calls in between)  # and no more than that, but for a pass
+
+
+async def test_turns_are_given_in_order_and_others_come_in_between() -> None:
+    turns, order = Turns(), []
+
+    async def work(number: int) -> None:
+        await turns.take()
+        order.append(number)
+
+    async def look() -> None:
+        while len(order) < 300:
+            looks.append(len(order))
+            await asyncio.sleep(0)
+
+    looks: list[int] = []
+    looking = asyncio.create_task(look())
+    cancelled = asyncio.create_task(turns.take())
+    working = [asyncio.create_task(work(number)) for number in range(300)]
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    async with asyncio.timeout(30):
+        await asyncio.gather(looking, *working)
+    assert order == list(range(300))
+    assert sorted(set(looks)) == list(range(300))  # the others had their turn before each of them
+
+
+async def test_others_come_in_between_in_long_work() -> None:
+    order: list[int | str] = []
+
+    async def look() -> None:
+        while len(order) < 100:
+            order.append("other")
+            await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    async for number in sliced(range(10), Turns()):
+        order.append(number)
+        deadline = perf_counter() + SLICE
+        while perf_counter() <= deadline:
+            pass
+    looking.cancel()
+    assert [entry for entry in order if entry != "other"] == list(range(10))
+    assert all(order[order.index(number) + 1] == "other" for number in range(9))

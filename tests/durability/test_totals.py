@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from time import perf_counter
 
 import pytest
 
@@ -14,9 +13,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.types import NULL_REF
 from xapi_async.objects.journal import MemoryJournal
 from xapi_async.objects.reader import Reader
-from xapi_async.objects.slices import SLICE, sliced
 from xapi_async.objects.store import Store
-from xapi_async.objects.turns import Turns
 from xapi_async.operations.host_memory import LOADS, Load, free_memory, loads, one
 
 
@@ -100,49 +97,6 @@ async def test_a_vm_that_starts_does_not_count_against_itself() -> None:
     assert free_memory(store, store.get(Host, host)) == 0
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-
-
-async def test_turns_are_given_in_order_and_others_come_in_between() -> None:
-    turns, order = Turns(), []
-
-    async def work(number: int) -> None:
-        await turns.take()
-        order.append(number)
-
-    async def look() -> None:
-        while len(order) < 300:
-            looks.append(len(order))
-            await asyncio.sleep(0)
-
-    looks: list[int] = []
-    looking = asyncio.create_task(look())
-    cancelled = asyncio.create_task(turns.take())
-    working = [asyncio.create_task(work(number)) for number in range(300)]
-    await asyncio.sleep(0)
-    cancelled.cancel()
-    async with asyncio.timeout(30):
-        await asyncio.gather(looking, *working)
-    assert order == list(range(300))
-    assert sorted(set(looks)) == list(range(300))  # the others had their turn before each of them
-
-
-async def test_others_come_in_between_in_long_work() -> None:
-    order: list[int | str] = []
-
-    async def look() -> None:
-        while len(order) < 100:
-            order.append("other")
-            await asyncio.sleep(0)
-
-    looking = asyncio.create_task(look())
-    async for number in sliced(range(10), Turns()):
-        order.append(number)
-        deadline = perf_counter() + SLICE
-        while perf_counter() <= deadline:
-            pass
-    looking.cancel()
-    assert [entry for entry in order if entry != "other"] == list(range(10))
-    assert all(order[order.index(number) + 1] == "other" for number in range(9))
 
 
 async def test_a_store_that_stops_lands_what_is_durable() -> None:
