@@ -63,13 +63,10 @@ def run(load: Callable[[], Config]) -> int:
     config = load()
     _set_up_logging(config)
     make_room(config.section(WireSettings).connections)
-    gc.disable()  # nearly all that a start makes is to stay; see _settle_memory
     try:
         uvloop.run(_serve(config, load))
     except TracingError as error:
         raise ConfigError(str(error)) from None
-    finally:
-        gc.enable()
     return 0
 
 
