@@ -58,7 +58,8 @@ class Field(Generic[T]):
     map_key_roles: keys of a map that have their own list of writers; a trailing ``*`` makes a prefix.
     internal: stored, never on the wire. persist: kept over a restart. foreign_key: half of a relation
     where the relations name it, else plain values. setter_has_effect: the setter does more than store.
-    released: the field's history, as in :func:`lifecycle`. unlisted_since: for fields that API documents leave out.
+    released: the field's history, as in :func:`lifecycle`; none for an internal one that only this server has.
+    unlisted_since: for fields that API documents leave out.
     """
 
     __slots__ = (
@@ -216,6 +217,11 @@ class ApiClass(metaclass=_Slotted):
         if "FACTS" in cls.__dict__:
             fields = (value for value in cls.__dict__.values() if isinstance(value, Field))
             cls.FIELDS = {field.name: field for field in fields}
+
+
+def api_fields(cls: type[ApiClass]) -> Iterator[Field[Any]]:
+    """The fields that the API declares, internal ones included, in order of declaration."""
+    return (field for field in cls.FIELDS.values() if field.lifecycle or field.unlisted_since is not None)
 
 
 def public_fields(cls: type[ApiClass]) -> Iterator[Field[Any]]:

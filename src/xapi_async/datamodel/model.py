@@ -12,7 +12,7 @@ from xapi_async.datamodel import derive
 from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.enums import ENUMS
 from xapi_async.datamodel.errors import ERRORS, UNDOCUMENTED_ERRORS
-from xapi_async.datamodel.language import NOTHING, ApiClass, Computed, Field, Message
+from xapi_async.datamodel.language import NOTHING, ApiClass, Computed, Field, Message, api_fields
 from xapi_async.datamodel.relations import RELATIONS
 from xapi_async.datamodel.roles import ROLES, Roles
 
@@ -47,7 +47,7 @@ def class_facts(cls: type[ApiClass]) -> Json:
         "get_all": facts.get_all,
         "async": facts.has_async,
         "lifecycle": _steps(facts.lifecycle),
-        "fields": [field_facts(field) for field in cls.FIELDS.values()],
+        "fields": [field_facts(field) for field in api_fields(cls)],
         "messages": [message_facts(message) for message in derive.messages(cls)],
     }
 
@@ -56,7 +56,7 @@ def class_doc(cls: type[ApiClass]) -> Json:
     """The descriptions of one class, its fields and its messages."""
     return {
         "doc": cls.__doc__ or "",
-        "fields": {field.name: field.doc for field in cls.FIELDS.values()},
+        "fields": {field.name: field.doc for field in api_fields(cls)},
         "messages": {message.name: message.doc for message in derive.messages(cls)},
     }
 

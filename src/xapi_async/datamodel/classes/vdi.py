@@ -162,6 +162,7 @@ class VDI(ApiClass):
         default=(),
         internal=True,
         persist=False,
+        released="",
     )
 
     MESSAGES = (
