@@ -123,10 +123,6 @@ class Store:
         """Objects of a class created or changed after a generation, the newest first."""
         return cast("Iterator[A]", self._tables[cls].changed_since(generation))
 
-    def class_generation(self, cls: type[ApiClass]) -> int:
-        """The generation of the last creation or change in a class that still shows; 0 where it is empty."""
-        return self._tables[cls].newest
-
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have a function called after each commit with its changes in order; gives the way to stop that.
 
@@ -217,10 +213,6 @@ class Store:
             self._wake.clear()
             await self._write_all()
         await self._write_all()
-
-    async def turn(self) -> None:
-        """Wait for a turn; for work that many may begin at the same moment. Those who wait for a commit have theirs."""
-        await self.turns.take()
 
     async def flush(self) -> None:
         """Write what is staged; when this returns, all of it has landed or was refused."""

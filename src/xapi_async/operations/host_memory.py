@@ -5,7 +5,7 @@ A guest counts with what it can be ballooned down to and its overhead, from the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from xapi_async.datamodel.classes.host import Host
@@ -48,24 +48,6 @@ def _share(vm: VM) -> Share:
 
 LOADS = Sum(VM, _share, len(Load._fields))
 """What the guests of each host have."""
-
-
-def reservations(reader: Reader) -> dict[str, list[VM]]:
-    """VMs for which memory is reserved on a host they are not on yet, by host. It goes through all VMs."""
-    found: dict[str, list[VM]] = {}
-    for vm in reader.all(VM):
-        if vm.scheduled_to_be_resident_on != NULL_REF:
-            found.setdefault(vm.scheduled_to_be_resident_on, []).append(vm)
-    return found
-
-
-def guests_of(reader: Reader, host: Host, reserved: dict[str, list[VM]]) -> Iterator[VM]:
-    """The VMs that count on a host; one both resident and reserved counts twice. reserved: see :func:`reservations`."""
-    for ref in host.resident_VMs:
-        vm = reader.find(VM, ref)
-        if vm is not None:
-            yield vm
-    yield from reserved.get(host.ref, ())
 
 
 def capacity(reader: Reader, host: Host) -> int:

@@ -132,13 +132,6 @@ async def _clear(ctx: Context, marks: Sequence[Mark], key: str) -> None:
             unmark(tx, mark.rules, mark.ref, key)
 
 
-async def mark_waiting(
-    ctx: Context, rules: Rules[A], ref: str, operation: str, key: str, *, longest_wait: float = LONGEST_WAIT
-) -> None:
-    """As :func:`mark`, in a transaction of its own, waiting while another operation is in the way."""
-    await _mark_waiting(ctx, [Mark(rules, ref, operation)], key, longest_wait)
-
-
 async def _mark_waiting(ctx: Context, marks: Sequence[Mark], key: str, longest_wait: float) -> None:
     clock, waited = ctx.services.clock, 0.0
     while True:

@@ -251,7 +251,7 @@ class Dispatcher:
         handler = _built(entry)
         if not entry.has_task:
             return await handler(Context(self._services, caller, NoTask(entry.name), call.origin), *args)
-        await self._services.store.turn()
+        await self._turns.take()
         task = await self._tasks.begin(call.method, caller, call)
         try:
             return await handler(Context(self._services, caller, task, call.origin), *args)
@@ -262,7 +262,7 @@ class Dispatcher:
                 await asyncio.shield(self._tasks.forget(task))
 
     async def _start(self, entry: Entry, caller: Caller, args: list[Any], call: Call) -> Outcome:
-        await self._services.store.turn()  # as many may be called for at once
+        await self._turns.take()  # as many may be called for at once
         task = await self._tasks.begin(call.method, caller, call)
         work = asyncio.create_task(self._work(entry, caller, args, task, call.origin), name=call.method)
         self._background.add(work)
@@ -272,7 +272,7 @@ class Dispatcher:
     async def _work(self, entry: Entry, caller: Caller, args: list[Any], task: RunningTask, origin: Origin) -> None:
         error: ApiError | None = None
         try:
-            await self._services.store.turn()
+            await self._turns.take()
             assert_allowed(entry, caller, args)
             value = await _built(entry)(Context(self._services, caller, task, origin), *args)
             await self._tasks.succeed(task, self._result_types.get(entry.name, entry.message.result), value)

@@ -69,11 +69,6 @@ class FileDriver:
         finally:
             stopped.set()
 
-    async def merge_now(self) -> None:
-        """Merge all layers that can be merged."""
-        for folder in self._repositories.folders():
-            await self._merge(folder, threading.Event())
-
     def close(self) -> None:
         """Wait for what is under way, and stop."""
         self._threads.close()

@@ -43,8 +43,7 @@ class Held:
     def come_late(self, reply: Reply) -> None:
         """The answer is there, unless the server has stopped meanwhile."""
         if not self._is_coming:
-            self._is_coming = True
-            self._end(reply)
+            self.come(reply)
 
     def cancel(self) -> None:
         """Nobody wants it any more; where it is about to come, it still does."""

@@ -133,8 +133,7 @@ class RpcEndpoint:
         self._json = jsonrpc.JsonEncoder(kept)
         self._gradually = Gradually()
         self._plain: dict[bytes, Decoded] = {}
-        self._last_told: _Told | None = None
-        self._last_written: _Told | None = None
+        self._last_told, self._last_written = LastReply(), LastReply()
         self.pending = 0
 
     def read(self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None) -> Asked:
@@ -203,23 +202,14 @@ class RpcEndpoint:
 
     def written(self, decoded: Decoded, content_type: str, outcome: Outcome) -> Reply:
         """The answer to a write. Nearly all that land are answered the same, which is written once."""
-        encode, last = decoded.encode, self._last_written
-        if last is None or last.value is not outcome or last.encode != encode:
-            reply = Reply(content_type, _encoded(encode, decoded.method, outcome))
-            last = self._last_written = _Told(outcome, encode, reply)
-        return last.reply
+        return self._last_written.to(outcome, decoded.encode, decoded.method, outcome, content_type)
 
     async def _written_gradually(self, records: Records, outcome: Success) -> Success:
         return outcome._replace(value=await self._gradually.write(records, outcome.value))
 
     def told(self, waiting: Waiting, value: Any, encode: Encode, content_type: str) -> Reply:
         """The answer to a call that waited, from what it was told. Many are told the same, which is written once."""
-        outcome = waiting.finish(waiting, value)
-        last = self._last_told
-        if last is None or last.value is not value or last.encode != encode:
-            reply = Reply(content_type, _encoded(encode, waiting.method, outcome))
-            last = self._last_told = _Told(value, encode, reply)
-        return last.reply
+        return self._last_told.to(value, encode, waiting.method, waiting.finish(waiting, value), content_type)
 
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
@@ -321,12 +311,21 @@ class _HeldWrite(Held):
             self.come_late(reply)
 
 
-class _Told(NamedTuple):
-    """What was told last, and the answer that it became."""
+class LastReply:
+    """The last of many answers that are mostly the same, so that it is written once for all of them."""
 
-    value: Any
-    encode: Encode
-    reply: Reply
+    def __init__(self) -> None:
+        self._value: Any = None
+        self._encode: Encode | None = None
+        self._reply: Reply | None = None
+
+    def to(self, value: Any, encode: Encode, method: str, outcome: Outcome, content_type: str) -> Reply:
+        """The answer with an outcome; written anew where the value that it comes from, or its form, is another."""
+        reply = self._reply
+        if reply is None or self._value is not value or self._encode != encode:
+            reply = self._reply = Reply(content_type, _encoded(encode, method, outcome))
+            self._value, self._encode = value, encode
+        return reply
 
 
 def _encoded(encode: Encode, method: str, outcome: Outcome) -> Body:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from xapi_async.datamodel.types import VOID
 from xapi_async.rpc.call import Success
 from xapi_async.wire.held import Held
-from xapi_async.wire.rpc_endpoint import Asked, CallHeaders, PathKind, Reply, reply_to
+from xapi_async.wire.rpc_endpoint import CONTENT_TYPES, Asked, CallHeaders, LastReply, PathKind, Reply
 from xapi_async.workers.link import Link
 from xapi_async.workers.settling import Settling
 
@@ -37,6 +37,7 @@ class Forwarding:
         self._numbers = itertools.count()
         self._calls: dict[int, PackedCall] = {}  # to be sent
         self._held: dict[int, _Held] = {}
+        self._last_written = LastReply()
 
     def forward(self, asked: Asked, *, only_waits: bool, stopped: Callable[[], Reply]) -> Held:
         """Have the writer answer a call; see :class:`xapi_async.wire.rpc_endpoint.Forward`."""
@@ -67,7 +68,8 @@ class Forwarding:
         held = self._held
         for number in written:
             asked, answer = held.pop(number)
-            answer.come(reply_to(asked, _WRITTEN))
+            decoded, content_type = asked.decoded, CONTENT_TYPES[asked.kind]
+            answer.come(self._last_written.to(_WRITTEN, decoded.encode, decoded.method, _WRITTEN, content_type))
         for number, content_type, body in replies:
             found = held.pop(number, None)
             if found is not None:

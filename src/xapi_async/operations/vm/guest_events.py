@@ -77,7 +77,7 @@ async def watch_guests(services: Services) -> None:
 
 async def _handle(services: Services, event: DomainEvent) -> None:
     try:
-        await services.store.turn()  # guests that were started together report together
+        await services.store.turns.take()  # guests that were started together report together
         if isinstance(event, GuestReported):
             await note_report(services, event.vm, event.domid, event.report)
         elif isinstance(event, GuestEnded):

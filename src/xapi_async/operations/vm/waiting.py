@@ -31,6 +31,6 @@ async def _until(store: Store, ref: str, is_so: Callable[[VM | None], bool]) -> 
         while not is_so(store.find(VM, ref)):
             await changed.wait()
             changed.clear()
-            await store.turn()  # changes of many VMs land together
+            await store.turns.take()  # changes of many VMs land together
     finally:
         stop()
