@@ -27,6 +27,10 @@ class CpuTime:
     def __add__(self, other: CpuTime) -> CpuTime:
         return CpuTime(self.total + other.total, self.user + other.user, self.system + other.system)
 
+    def times(self, factor: float) -> CpuTime:
+        """So many times as much."""
+        return CpuTime(self.total * factor, self.user * factor, self.system * factor)
+
     @property
     def system_share(self) -> float:
         """The part of it that was spent in the kernel."""

@@ -13,18 +13,18 @@ JSON_SUCCESS = b'"result"'
 """What an answer in JSON-RPC has in it unless the call failed."""
 
 
-def post(path: str, body: bytes, content_type: str = "text/xml") -> bytes:
-    """A complete POST request, as the official client sends it."""
+def post(path: str, body: bytes, content_type: str = "text/xml", coding: str = "gzip") -> bytes:
+    """A complete POST request, as the official client sends it. coding: what is accepted."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\nContent-Type: {content_type}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: {coding}\r\nContent-Type: {content_type}\r\n"
         f"User-Agent: Python-xmlrpc/3.11\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
-def xml(method: str, *params: Any) -> bytes:
+def xml(method: str, *params: Any, coding: str = "gzip") -> bytes:
     """A call as the official client sends it."""
-    return post("/", xmlrpc.client.dumps(params, method).encode())
+    return post("/", xmlrpc.client.dumps(params, method).encode(), coding=coding)
 
 
 def jsonrpc(method: str, *params: Any) -> bytes:

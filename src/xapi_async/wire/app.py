@@ -29,7 +29,7 @@ from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.crowd import Crowd
 from xapi_async.wire.fastlane import Connection
-from xapi_async.wire.heads import Heads, call_headers
+from xapi_async.wire.heads import Heads, call_headers, takes_gzip
 from xapi_async.wire.held import Held
 from xapi_async.wire.pages import LastPieces, RawResponse, error_bytes, options_bytes, reply_pieces
 from xapi_async.wire.repeated import Repeated
@@ -249,7 +249,8 @@ class Front:
         else:
             reply = answer
         keep_alive = request.keep_alive
-        pieces = reply_pieces(reply, is_http_10=_is_http_10(request), keep_alive=keep_alive)
+        gzip = takes_gzip(request.headers.get("Accept-Encoding", "").encode(errors="replace"))
+        pieces = reply_pieces(reply, is_http_10=_is_http_10(request), keep_alive=keep_alive, takes_gzip=gzip)
         return RawResponse(*pieces, keep_alive=keep_alive)
 
     def _error(self, request: web.BaseRequest, status: int, text: str) -> web.StreamResponse:

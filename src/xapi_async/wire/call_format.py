@@ -13,10 +13,14 @@ class BadRequestError(Exception):
 
 
 class Pieces(NamedTuple):
-    """A body as the parts that it is made of, such as records that are kept anyway. size: bytes of all together."""
+    """A body as the parts that it is made of, such as records that are kept anyway.
+
+    size: bytes of all together. gzip: gives it compressed, or None where it cannot for the moment.
+    """
 
     parts: Sequence[bytes]
     size: int
+    gzip: Callable[[], Pieces | None] | None = None
 
 
 Body = bytes | Pieces

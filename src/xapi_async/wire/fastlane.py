@@ -63,6 +63,10 @@ async def _sent(transport: asyncio.Transport, seconds: float) -> None:
 _SENT_PASS = 0.02
 
 
+def _pieces(reply: Reply, head: CallHead, keep_alive: bool) -> Sequence[bytes]:
+    return reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive, takes_gzip=head.takes_gzip)
+
+
 class Connection(RequestHandler):
     """One connection. server: what all connections share."""
 
@@ -200,7 +204,7 @@ class Connection(RequestHandler):
         if not isinstance(answer, Reply):
             self._begin(answer, head, b"")
             return
-        pieces = reply_pieces(answer, is_http_10=head.is_http_10, keep_alive=head.keep_alive)
+        pieces = _pieces(answer, head, head.keep_alive)
         if not head.keep_alive:
             self._end(pieces)
             return
@@ -247,7 +251,7 @@ class Connection(RequestHandler):
                 self._flush(written)
                 self._wait_for(answer, head, data[start:])
                 return
-            pieces = reply_pieces(answer, is_http_10=head.is_http_10, keep_alive=head.keep_alive)
+            pieces = _pieces(answer, head, head.keep_alive)
             written += pieces
             if not head.keep_alive:
                 self._end(written)
@@ -345,7 +349,9 @@ class Connection(RequestHandler):
         self._answering = self.cancel_when_lost = None
         keep_alive = head.keep_alive and not self._ends and not self._close
         # Many are told the same: those who waited for one event, or whose changes have landed together.
-        pieces = server.last_pieces.of(reply, is_http_10=head.is_http_10, keep_alive=keep_alive)
+        pieces = server.last_pieces.of(
+            reply, is_http_10=head.is_http_10, keep_alive=keep_alive, takes_gzip=head.takes_gzip
+        )
         self._write_late(pieces, keep_alive)
         if only_waited and keep_alive and self._answering is None and not self._is_held:
             server.crowd.told(self)  # nothing was asked meanwhile, so it can wait for what is asked next
@@ -359,7 +365,7 @@ class Connection(RequestHandler):
 
     def _reply_late(self, reply: Reply, head: CallHead) -> None:
         keep_alive = head.keep_alive and not self._ends and not self._close
-        self._write_late(reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive), keep_alive)
+        self._write_late(_pieces(reply, head, keep_alive), keep_alive)
 
     def _write_late(self, data: Sequence[bytes], keep_alive: bool) -> None:
         if not keep_alive:

@@ -31,7 +31,11 @@ _TABLE_SIZE = 4096
 
 
 class CallHead(NamedTuple):
-    """The head of a call. length: of the body, in bytes. is_plain: whether it tells nothing of tasks, or secret."""
+    """The head of a call.
+
+    length: of the body, in bytes. is_plain: whether it tells nothing of tasks, or secret. takes_gzip: whether the
+    answer may be compressed.
+    """
 
     kind: PathKind
     length: int
@@ -39,6 +43,7 @@ class CallHead(NamedTuple):
     keep_alive: bool
     headers: CallHeaders | None
     is_plain: bool
+    takes_gzip: bool
 
 
 class StreamHead(NamedTuple):
@@ -107,7 +112,8 @@ class Heads:
         keep_alive = connection == b"keep-alive" if is_http_10 else connection != b"close"
         headers = call_headers(fields.items())
         is_plain = headers is None and _SECRETS.isdisjoint(fields)
-        return CallHead(kind, length, is_http_10, keep_alive, headers, is_plain)
+        gzip = takes_gzip(fields.get(b"accept-encoding", b""))
+        return CallHead(kind, length, is_http_10, keep_alive, headers, is_plain, gzip)
 
 
 def _fields(lines: Iterable[bytes]) -> dict[bytes, bytes] | None:
@@ -144,6 +150,18 @@ def call_headers(fields: Iterable[tuple[bytes, bytes]]) -> CallHeaders | None:
     if subtask_of is None and task_id is None and not other_config:
         return None
     return CallHeaders(subtask_of, task_id, other_config)
+
+
+def takes_gzip(accepted: bytes) -> bool:
+    """Whether an Accept-Encoding field names gzip, and not with a weight of zero."""
+    for coding in accepted.lower().split(b","):
+        name, _, weight = coding.partition(b";")
+        if name.strip() in (b"gzip", b"x-gzip"):
+            return _NO_WEIGHT.fullmatch(weight.strip()) is None
+    return False
+
+
+_NO_WEIGHT = re.compile(rb"q\s*=\s*0(\.0*)?")
 
 
 def _text(value: bytes) -> str:

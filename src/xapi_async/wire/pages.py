@@ -16,15 +16,16 @@ _REASONS: Mapping[int, str] = {500: "Internal Error", 501: "Method not implement
 """Phrases of our own; the others are those of the standard."""
 
 _CACHING = "cache-control: no-cache, no-store\r\n"
+_GZIP = "content-encoding: gzip\r\n"
 _CROSS_ORIGIN = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: X-Requested-With\r\n"
 
 
 @lru_cache(maxsize=4096)  # answers are of few sizes
-def _reply_head(content_type: str, size: int, is_http_10: bool, keep_alive: bool) -> bytes:
+def _reply_head(content_type: str, size: int, is_http_10: bool, keep_alive: bool, encoding: str = "") -> bytes:
     version, connection = _words(is_http_10, keep_alive)
     return (
         f"HTTP/{version} 200 OK\r\ncontent-length: {size}\r\nconnection: {connection}\r\n{_CACHING}"
-        f"content-type: {content_type}\r\n{_CROSS_ORIGIN}\r\n"
+        f"content-type: {content_type}\r\n{encoding}{_CROSS_ORIGIN}\r\n"
     ).encode()
 
 
@@ -32,15 +33,20 @@ def _words(is_http_10: bool, keep_alive: bool) -> tuple[str, str]:
     return "1.0" if is_http_10 else "1.1", "keep-alive" if keep_alive else "close"
 
 
-def reply_pieces(reply: Reply, *, is_http_10: bool, keep_alive: bool) -> Sequence[bytes]:
-    """The answer to a call, in pieces to be written one after the other; a large body is not copied."""
+def reply_pieces(reply: Reply, *, is_http_10: bool, keep_alive: bool, takes_gzip: bool = False) -> Sequence[bytes]:
+    """The answer to a call, in pieces to be written one after the other; a large body is not copied.
+
+    takes_gzip: whether the client does; only long lists are compressed.
+    """
     content_type, body = reply
     if isinstance(body, bytes):
         size = len(body)
         head = _reply_head(content_type, size, is_http_10, keep_alive)
         return (head + body,) if size < LARGE else (head, body)
-    parts, size = body
-    head = _reply_head(content_type, size, is_http_10, keep_alive)
+    gzipped = body.gzip() if takes_gzip and body.gzip is not None else None
+    parts, size, _ = gzipped or body
+    encoding = "" if gzipped is None else _GZIP
+    head = _reply_head(content_type, size, is_http_10, keep_alive, encoding)
     return (b"".join((head, *parts)),) if size < LARGE else (head, *parts)
 
 
@@ -52,15 +58,16 @@ class LastPieces:
     """As :func:`reply_pieces`, for answers that are given to many: the last one is kept."""
 
     def __init__(self) -> None:
-        self._of: tuple[Reply | None, bool, bool] = (None, False, False)
+        self._reply: Reply | None = None
+        self._for: tuple[bool, bool, bool] = (False, False, False)
         self._pieces: Sequence[bytes] = ()
 
-    def of(self, reply: Reply, *, is_http_10: bool, keep_alive: bool) -> Sequence[bytes]:
+    def of(self, reply: Reply, *, is_http_10: bool, keep_alive: bool, takes_gzip: bool) -> Sequence[bytes]:
         """The answer in pieces."""
-        last, was_http_10, was_keep_alive = self._of
-        if last is not reply or was_http_10 is not is_http_10 or was_keep_alive is not keep_alive:
-            self._of = reply, is_http_10, keep_alive
-            self._pieces = reply_pieces(reply, is_http_10=is_http_10, keep_alive=keep_alive)
+        whom = (is_http_10, keep_alive, takes_gzip)
+        if self._reply is not reply or self._for != whom:
+            self._reply, self._for = reply, whom
+            self._pieces = reply_pieces(reply, is_http_10=is_http_10, keep_alive=keep_alive, takes_gzip=takes_gzip)
         return self._pieces
 
 

@@ -129,8 +129,8 @@ class RpcEndpoint:
         self._forward = forward
         self.settings = settings
         kept = Kept(settings.kept_record_bytes)
-        self._xml = xmlrpc.XmlEncoder(kept)
-        self._json = jsonrpc.JsonEncoder(kept)
+        self._xml = xmlrpc.XmlEncoder(kept, settings.gzip_bytes)
+        self._json = jsonrpc.JsonEncoder(kept, settings.gzip_bytes)
         self._gradually = Gradually()
         self._plain: dict[bytes, Decoded] = {}
         self._last_told, self._last_written = LastReply(), LastReply()
@@ -214,7 +214,7 @@ class RpcEndpoint:
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
             call = jsonrpc.decode_call(body, self.settings.max_depth)
-            encode = partial(self._json.response, call.version, call.id)
+            encode = partial(self._json.body, call.version, call.id)
             return Decoded(call.method, call.params, call.text_checked, encode)
         # Clients that watch something send the same few calls over and over, to the letter.
         known = self._plain.get(body)

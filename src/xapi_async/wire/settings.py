@@ -33,6 +33,10 @@ class WireSettings:
     kept_record_bytes: int = field(
         default=256 * 1024 * 1024, metadata={"doc": "Bytes of encoded records that are kept for the next who asks."}
     )
+    gzip_bytes: int = field(
+        default=65536,
+        metadata={"doc": "Bytes from which on lists of all objects of a class are sent compressed to who takes that."},
+    )
     shutdown_seconds: float = field(
         default=5.0, metadata={"doc": "Seconds that calls under way have to end when the server stops."}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -13,29 +14,41 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import public_fields
 from xapi_async.datamodel.types import VOID, ApiType, Map, Record, Set
 from xapi_async.objects.entity import Entity
+from xapi_async.objects.table import Table
 from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
+from xapi_async.wire.call_format import Body
 from xapi_async.wire.gradual import entities_in
 from xapi_async.wire.kept import Kept, unkept
+from xapi_async.wire.tables import Tables
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 
 
 class JsonEncoder:
-    """Writes outcomes. kept: where the written records of live objects are kept."""
+    """Writes outcomes.
 
-    def __init__(self, kept: Kept) -> None:
+    kept: where the written records of live objects are kept. gzip_bytes: from which size on lists are compressed.
+    """
+
+    def __init__(self, kept: Kept, gzip_bytes: int = sys.maxsize) -> None:
         self._kept = kept
+        self._tables = Tables(kept, "json", self._member, gzip_bytes=gzip_bytes, lead=len(_COMMA))
         self._fields: dict[str, tuple[tuple[str, ...], Any]] = {}
         self._last_batch: tuple[EventBatch, bytes] | None = None
 
     def response(self, version: int, request_id: bytes, outcome: Outcome) -> bytes:
+        """The body that answers a call, in one piece. version: 1 or 2. request_id: as JSON text."""
+        body = self.body(version, request_id, outcome)
+        return body if isinstance(body, bytes) else b"".join(body.parts)
+
+    def body(self, version: int, request_id: bytes, outcome: Outcome) -> Body:
         """The body that answers a call. version: 1 or 2. request_id: as JSON text."""
         if isinstance(outcome, Failure):
             return self._failure(version, request_id, outcome.error)
-        result = self.value(outcome.type, outcome.value)
-        if version == 1:
-            return b'{"result":%b,"error":null,"id":%b}' % (result, request_id)
-        return b'{"jsonrpc":"2.0","result":%b,"id":%b}' % (result, request_id)
+        opening, closing = (b'{"result":', b',"error":null') if version == 1 else (b'{"jsonrpc":"2.0","result":', b"")
+        if isinstance(outcome.value, Table):
+            return self._tables.answer(outcome.value, opening + b"{", b'}%b,"id":%b}' % (closing, request_id))
+        return b'%b%b%b,"id":%b}' % (opening, self.value(outcome.type, outcome.value), closing, request_id)
 
     def value(self, api_type: ApiType[Any], value: Any) -> bytes:
         """A value as JSON text."""
@@ -49,11 +62,12 @@ class JsonEncoder:
 
     def unwritten(self, value: Any) -> Iterator[Entity]:
         """The objects in a value whose records are not kept."""
-        return unkept(entities_in(value), "json")
+        among = self._tables.changed(value) if isinstance(value, Table) else entities_in(value)
+        return unkept(among, "json")
 
     def write(self, entity: Entity) -> None:
         """Write the record of an object, and keep it."""
-        self._record(entity, entity.FACTS.name)
+        self._member(entity)
 
     def _failure(self, version: int, request_id: bytes, error: ApiError) -> bytes:
         if version == 1:
@@ -78,14 +92,20 @@ class JsonEncoder:
         if not isinstance(record, Entity):
             names, _ = self._class_fields(class_name)
             return {name: record[name] for name in names if name in record}
-        forms = record.memo
-        encoded = forms.json if forms is not None else None
-        if encoded is None:
-            names, read_all = self._class_fields(record.FACTS.name)
-            values = read_all(record) if len(names) > 1 else (read_all(record),)
-            encoded = orjson.dumps(dict(zip(names, values, strict=True)), option=_OPTIONS)
-            self._kept.keep(record, "json", encoded)
-        return orjson.Fragment(encoded)
+        start = len(_COMMA) + len(orjson.dumps(record.ref)) + len(_COLON)
+        return orjson.Fragment(self._member(record)[start:])
+
+    def _member(self, entity: Entity) -> bytes:
+        """The record of a live object as a member of an object in JSON, after a comma."""
+        forms = entity.memo
+        if forms is not None and forms.json is not None:
+            return forms.json  # type: ignore[no-any-return]
+        names, read_all = self._class_fields(entity.FACTS.name)
+        values = read_all(entity) if len(names) > 1 else (read_all(entity),)
+        record = orjson.dumps(dict(zip(names, values, strict=True)), option=_OPTIONS)
+        member = b"".join((_COMMA, orjson.dumps(entity.ref), _COLON, record))
+        self._kept.keep(entity, "json", member)
+        return member
 
     def _class_fields(self, class_name: str) -> tuple[tuple[str, ...], Any]:
         if class_name not in self._fields:
@@ -117,6 +137,10 @@ class JsonEncoder:
         if event.snapshot is not None:
             members["snapshot"] = self._record(event.snapshot, name)
         return members
+
+
+_COMMA = b","
+_COLON = b":"
 
 
 def _text(value: str | list[str]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,8 +14,8 @@ from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Fail
 from xapi_async.wire.call_format import Body, Pieces
 from xapi_async.wire.gradual import entities_in
 from xapi_async.wire.kept import Kept, unkept
+from xapi_async.wire.tables import Tables
 from xapi_async.wire.xmlrpc.records import XmlRecords
-from xapi_async.wire.xmlrpc.tables import XmlTables
 from xapi_async.wire.xmlrpc.values import Text, array_text, escape, struct_text, value_text
 
 Put = Callable[[Any], Iterable[bytes]]
@@ -33,11 +34,14 @@ _LARGEST_CACHE = 4096
 
 
 class XmlEncoder:
-    """Writes outcomes. kept: where the written records of live objects are kept."""
+    """Writes outcomes.
 
-    def __init__(self, kept: Kept) -> None:
+    kept: where the written records of live objects are kept. gzip_bytes: from which size on lists are compressed.
+    """
+
+    def __init__(self, kept: Kept, gzip_bytes: int = sys.maxsize) -> None:
         self._records = XmlRecords(kept)
-        self._tables = XmlTables(kept, self._records.member, _SUCCESS_BYTES + _STRUCT, _STRUCT_END + _END_BYTES)
+        self._tables = Tables(kept, "xml", self._records.member, gzip_bytes=gzip_bytes)
         self._writers: dict[ApiType[Any], Text | None] = {}
         # By identity, as that is what most types are found by; the type is held so that its id stays its own.
         self._by_id: dict[int, tuple[ApiType[Any], Text | None]] = {}
@@ -65,7 +69,7 @@ class XmlEncoder:
         if isinstance(api_type, Record):
             return b"".join((_SUCCESS_BYTES, self._records.value(value, api_type.cls), _END_BYTES))
         if isinstance(value, Table):
-            return self._tables.answer(value)
+            return self._tables.answer(value, _SUCCESS_BYTES + _STRUCT, _STRUCT_END + _END_BYTES)
         parts = (_SUCCESS_BYTES, *self._pieces(api_type)(value), _END_BYTES)
         return Pieces(parts, sum(map(len, parts)))
 
