@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ from xapi_async.objects.store import Store
 from xapi_async.objects.table import Selection
 from xapi_async.operations.context import Origin
 from xapi_async.rpc.call import EVENT_BATCH, Call, Event, EventBatch, Success
+from xapi_async.rpc.event_batches import Batches, Token
+from xapi_async.rpc.subscriptions import parse
 from xapi_async.wire.gradual import AT_ONCE
 from xapi_async.wire.kept import Kept
 from xapi_async.wire.rpc_endpoint import Pending, Reply, RpcEndpoint
@@ -117,6 +120,43 @@ async def test_a_batch_of_events(store: Store) -> None:
     pending = answer(endpoint)
     assert isinstance(pending, Pending)
     assert (await pending.reply).joined() == XmlEncoder(Kept(0)).response(batch)
+
+
+class NoMessages:
+    """A pool without messages."""
+
+    generation = 0
+
+    def since(self, generation: int) -> list[Any]:
+        return []
+
+    def removed_since(self, generation: int) -> list[Any]:
+        return []
+
+
+@pytest.mark.parametrize("body", [XML, JSON], ids=["xml", "json"])
+async def test_what_changes_while_many_events_are_written_is_told_again(store: Store, body: bytes) -> None:
+    batches, wanted = Batches(store, NoMessages()), parse(["vm"])
+    endpoint = endpoint_for(lambda: Success(EVENT_BATCH, batches.get(wanted, 0, 0)))
+    pending = answer(endpoint, body)
+    assert isinstance(pending, Pending)
+    writing = asyncio.ensure_future(pending.reply)
+    for _ in range(3):
+        await asyncio.sleep(0)  # others have their turn
+    assert not writing.done()
+    changed, gone = [label_of(store, 1), label_of(store, MANY - 1)], label_of(store, 2)
+    async with store.transaction() as tx:
+        for ref in changed:
+            tx.set(tx.get(VM, ref), name_label="changed")
+        tx.delete(tx.get(VM, gone))
+        new = tx.create(VM, name_label="new").ref
+    text = (await writing).joined()
+    assert text.count(b"OpaqueRef:") >= MANY
+    found = re.search(rb"\d{20},\d{20}", text)
+    assert found is not None
+    again = batches.get(wanted, *Token.parse(found[0].decode()))
+    told = {(event.operation, event.ref) for event in again.events}
+    assert told == {("mod", ref) for ref in changed} | {("del", gone), ("add", new)}
 
 
 async def test_many_who_ask_at_once_have_each_record_written_once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Protocol, cast
 
 from xapi_async.datamodel.classes import CLASSES, PoolMessage, Role
@@ -12,8 +13,12 @@ from xapi_async.objects.entity import Entity
 from xapi_async.objects.store import Store
 from xapi_async.rpc.call import Event, EventBatch
 from xapi_async.rpc.subscriptions import Subscription
+from xapi_async.rpc.told import Told
 
 TOKEN_DIGITS = 20
+
+_MOST_COMPARED = 1000
+"""How many events an answer may have to be looked for among those of other callers."""
 
 
 class Messages(Protocol):
@@ -77,11 +82,28 @@ class Batches:
         return batch
 
     def _make(self, subscription: Subscription, generation: int, message_generation: int) -> EventBatch:
-        told, newest_message = self._message_events(subscription, message_generation)
-        changes = list(self._changes(subscription, generation))
-        for operation in ("add", "mod", "del"):
-            told.extend(event for event in changes if event.operation == operation)
-        token = Token.text(max((event.id for event in changes), default=generation), newest_message)
+        messages, newest_message = self._message_events(subscription, message_generation)
+        added: list[Entity] = []
+        modified: list[Entity] = []
+        removed: list[Event] = []
+        newest = generation
+        for cls in subscription.in_order:
+            wanted = subscription.singles.get(cls)
+            changed = self._changed_entities(cls, wanted, generation)
+            added += [entity for entity in changed if entity.born > generation]
+            modified += [entity for entity in changed if entity.born <= generation]
+            removals = [
+                removal
+                for removal in self.store.removals.since(cls, generation)
+                if removal.created <= generation and (wanted is None or removal.ref in wanted)
+            ]
+            removed += [Event(removal.removed, "0.0", cls, "del", removal.ref, None) for removal in removals]
+            newest = max((newest, *(each.removed for each in removals), *(each.modified for each in changed[:1])))
+        token = Token.text(newest, newest_message)
+        told = Told(messages, added, modified, removed)
+        if len(told) > _MOST_COMPARED:
+            self.made += 1
+            return EventBatch(told, self._all_counts(), token)
         contents = (token, *((event.operation, event.ref) for event in told))
         batch = self._by_contents.get(contents)
         if batch is None:
@@ -89,25 +111,13 @@ class Batches:
             batch = self._by_contents[contents] = EventBatch(told, self._all_counts(), token)
         return batch
 
-    def _changes(self, subscription: Subscription, generation: int) -> Iterator[Event]:
-        singles = subscription.singles
-        for cls in subscription.in_order:
-            wanted = singles.get(cls)
-            for entity in self._changed_entities(cls, wanted, generation):
-                operation = "add" if entity.born > generation else "mod"
-                yield Event(entity.modified, "0.0", cls, operation, entity.ref, entity)
-            for removal in self.store.removals.since(cls, generation):
-                if removal.created <= generation and (wanted is None or removal.ref in wanted):
-                    yield Event(removal.removed, "0.0", cls, "del", removal.ref, None)
-
-    def _changed_entities(self, cls: type[ApiClass], wanted: frozenset[str] | None, since: int) -> Iterator[Entity]:
+    def _changed_entities(self, cls: type[ApiClass], wanted: frozenset[str] | None, since: int) -> list[Entity]:
+        """The objects of a class that changed, the newest first."""
         if wanted is None:
-            yield from cast("Iterator[Entity]", self.store.changed_since(cls, since))
-            return
-        for ref in wanted:
-            entity = cast("Entity | None", self.store.find(cls, ref))
-            if entity is not None and entity.modified > since:
-                yield entity
+            return list(cast("Iterator[Entity]", self.store.changed_since(cls, since)))
+        found = (cast("Entity | None", self.store.find(cls, ref)) for ref in wanted)
+        changed = [entity for entity in found if entity is not None and entity.modified > since]
+        return sorted(changed, key=attrgetter("modified"), reverse=True)
 
     def _message_events(self, subscription: Subscription, generation: int) -> tuple[list[Event], int]:
         if not subscription.messages:

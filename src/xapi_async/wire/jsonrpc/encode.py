@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -16,8 +16,8 @@ from xapi_async.datamodel.types import VOID, ApiType, Map, Record, Set
 from xapi_async.objects.entity import Entity
 from xapi_async.objects.table import Table
 from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
-from xapi_async.wire.call_format import Body
-from xapi_async.wire.gradual import entities_in
+from xapi_async.wire.batches import Batches
+from xapi_async.wire.call_format import Body, Pieces
 from xapi_async.wire.kept import Kept, unkept
 from xapi_async.wire.tables import Tables
 
@@ -34,7 +34,7 @@ class JsonEncoder:
         self._kept = kept
         self._tables = Tables(kept, "json", self._member, gzip_bytes=gzip_bytes, lead=len(_COMMA))
         self._fields: dict[str, tuple[tuple[str, ...], Any]] = {}
-        self._last_batch: tuple[EventBatch, bytes] | None = None
+        self.batches = Batches(self._batch)
 
     def response(self, version: int, request_id: bytes, outcome: Outcome) -> bytes:
         """The body that answers a call, in one piece. version: 1 or 2. request_id: as JSON text."""
@@ -48,21 +48,23 @@ class JsonEncoder:
         opening, closing = (b'{"result":', b',"error":null') if version == 1 else (b'{"jsonrpc":"2.0","result":', b"")
         if isinstance(outcome.value, Table):
             return self._tables.answer(outcome.value, opening + b"{", b'}%b,"id":%b}' % (closing, request_id))
-        return b'%b%b%b,"id":%b}' % (opening, self.value(outcome.type, outcome.value), closing, request_id)
+        closing = b'%b,"id":%b}' % (closing, request_id)
+        if outcome.type is EVENT_BATCH:
+            chunks, size, _ = self.batches.written(outcome.value)
+            return Pieces((opening, *chunks, closing), len(opening) + size + len(closing))
+        return b"".join((opening, self.value(outcome.type, outcome.value), closing))
 
     def value(self, api_type: ApiType[Any], value: Any) -> bytes:
         """A value as JSON text."""
         if type(value) is str:
             return orjson.dumps(value)
-        if api_type is EVENT_BATCH:
-            return self._shared_batch(value)
         if api_type is EVENT_LIST:
             return orjson.dumps([self._event(event) for event in value], option=_OPTIONS)
         return orjson.dumps(self._plain(api_type, value), option=_OPTIONS)
 
     def unwritten(self, value: Any) -> Iterator[Entity]:
-        """The objects in a value whose records are not kept."""
-        among = self._tables.changed(value) if isinstance(value, Table) else entities_in(value)
+        """The objects in a list whose records are not kept."""
+        among = self._tables.changed(value) if isinstance(value, Table) else value.values()
         return unkept(among, "json")
 
     def write(self, entity: Entity) -> None:
@@ -115,15 +117,14 @@ class JsonEncoder:
 
     # Events
 
-    def _shared_batch(self, batch: EventBatch) -> bytes:
-        """The result of an event.from. Many callers wait for the same, so the last one is kept."""
-        if self._last_batch is None or self._last_batch[0] is not batch:
-            self._last_batch = (batch, self._batch(batch.events, batch.valid_ref_counts, batch.token))
-        return self._last_batch[1]
-
-    def _batch(self, events: Sequence[Event], counts: Mapping[str, int], token: str) -> bytes:
-        told = [self._event(event) for event in events]
-        return orjson.dumps({"events": told, "valid_ref_counts": counts, "token": token}, option=_OPTIONS)
+    def _batch(self, batch: EventBatch) -> Iterator[bytes]:
+        opening = b'{"events":['
+        for event in batch.events:
+            yield opening
+            yield orjson.dumps(self._event(event), option=_OPTIONS)
+            opening = _COMMA
+        counts = orjson.dumps(batch.valid_ref_counts, option=_OPTIONS)
+        yield b'%b],"valid_ref_counts":%b,"token":%b}' % (b"" if batch.events else opening, counts, _text(batch.token))
 
     def _event(self, event: Event) -> dict[str, Any]:
         name = event.cls.FACTS.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from xapi_async.datamodel.errors import ApiError
@@ -11,8 +11,8 @@ from xapi_async.datamodel.types import ApiType, Map, Record
 from xapi_async.objects.entity import Entity
 from xapi_async.objects.table import Table
 from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
+from xapi_async.wire.batches import Batches
 from xapi_async.wire.call_format import Body, Pieces
-from xapi_async.wire.gradual import entities_in
 from xapi_async.wire.kept import Kept, unkept
 from xapi_async.wire.tables import Tables
 from xapi_async.wire.xmlrpc.records import XmlRecords
@@ -45,7 +45,7 @@ class XmlEncoder:
         self._writers: dict[ApiType[Any], Text | None] = {}
         # By identity, as that is what most types are found by; the type is held so that its id stays its own.
         self._by_id: dict[int, tuple[ApiType[Any], Text | None]] = {}
-        self._last_batch: tuple[EventBatch, bytes] | None = None
+        self.batches = Batches(self._batch)
 
     def response(self, outcome: Outcome) -> bytes:
         """The body that answers a call, in one piece."""
@@ -65,7 +65,7 @@ class XmlEncoder:
         if isinstance(value, Entity):
             return self._records.answer(value, _SUCCESS_BYTES, _END_BYTES)
         if api_type is EVENT_BATCH:
-            return self._shared_batch(value)
+            return self.batches.written(value)
         if isinstance(api_type, Record):
             return b"".join((_SUCCESS_BYTES, self._records.value(value, api_type.cls), _END_BYTES))
         if isinstance(value, Table):
@@ -74,8 +74,8 @@ class XmlEncoder:
         return Pieces(parts, sum(map(len, parts)))
 
     def unwritten(self, value: Any) -> Iterator[Entity]:
-        """The objects in a value whose records are not kept."""
-        among = self._tables.changed(value) if isinstance(value, Table) else entities_in(value)
+        """The objects in a list whose records are not kept."""
+        among = self._tables.changed(value) if isinstance(value, Table) else value.values()
         return unkept(among, "xml")
 
     def write(self, entity: Entity) -> None:
@@ -109,8 +109,6 @@ class XmlEncoder:
         return writer
 
     def _pieces(self, api_type: ApiType[Any]) -> Put:
-        if api_type is EVENT_BATCH:
-            return self._batch
         if api_type is EVENT_LIST:
             return self._event_list
         if isinstance(api_type, Record):
@@ -122,48 +120,36 @@ class XmlEncoder:
 
     # Events
 
-    def _shared_batch(self, batch: EventBatch) -> bytes:
-        """The answer to an event.from. Many callers wait for the same, so the last one is kept."""
-        if self._last_batch is None or self._last_batch[0] is not batch:
-            self._last_batch = (batch, b"".join((_SUCCESS_BYTES, *self._batch(batch), _END_BYTES)))
-        return self._last_batch[1]
-
-    def _batch(self, batch: EventBatch) -> list[bytes]:
+    def _batch(self, batch: EventBatch) -> Iterator[bytes]:
+        """The whole answer that tells a batch."""
         counts = struct_text(
             (escape(name), f"<value><i4>{n}</i4></value>") for name, n in batch.valid_ref_counts.items()
         )
-        return [
-            b"<value><struct><member><name>events</name>",
-            *self._event_list(batch.events),
+        yield _SUCCESS_BYTES + b"<value><struct><member><name>events</name>"
+        yield from self._event_list(batch.events)
+        yield (
             f"</member><member><name>valid_ref_counts</name>{counts}</member>"
-            f"<member><name>token</name><value>{escape(batch.token)}</value></member></struct></value>".encode(),
-        ]
+            f"<member><name>token</name><value>{escape(batch.token)}</value></member></struct></value>{_END}"
+        ).encode()
 
-    def _event_list(self, events: Sequence[Event]) -> list[bytes]:
-        pieces: list[bytes] = [b"<value><array><data>"]
-        for event in events:
-            members = "".join(
-                f"<member><name>{name}</name><value>{value}</value></member>"
-                for name, value in event_members(event).items()
+    def _event_list(self, events: Iterable[Event]) -> Iterator[bytes]:
+        yield b"<value><array><data>"
+        for ident, timestamp, cls, operation, ref, snapshot in events:
+            # Nothing but the reference may hold markup.
+            members = (
+                f"<value><struct><member><name>id</name><value>{ident}</value></member>"
+                f"<member><name>timestamp</name><value>{timestamp}</value></member>"
+                f"<member><name>class</name><value>{cls.FACTS.name.lower()}</value></member>"
+                f"<member><name>operation</name><value>{operation}</value></member>"
+                f"<member><name>ref</name><value>{escape(ref)}</value></member>"
             )
-            pieces.append(f"<value><struct>{members}".encode())
-            if event.snapshot is not None:
-                record = self._records.value(event.snapshot, event.cls.FACTS.name)
-                pieces += (b"<member><name>snapshot</name>", record, b"</member>")
-            pieces.append(b"</struct></value>")
-        pieces.append(b"</data></array></value>")
-        return pieces
-
-
-def event_members(event: Event) -> Mapping[str, str]:
-    """The members of an event but its snapshot, in order; none holds markup but perhaps the reference."""
-    return {
-        "id": str(event.id),
-        "timestamp": event.timestamp,
-        "class": event.cls.FACTS.name.lower(),
-        "operation": event.operation,
-        "ref": escape(event.ref),
-    }
+            yield members.encode()
+            if snapshot is not None:
+                yield b"<member><name>snapshot</name>"
+                yield self._records.value(snapshot, cls.FACTS.name)
+                yield b"</member>"
+            yield b"</struct></value>"
+        yield b"</data></array></value>"
 
 
 def _is_record(api_type: ApiType[Any]) -> bool:

@@ -1,0 +1,42 @@
+"""The events of one answer, each made only when it is written: a client that begins gets one for every object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import overload
+
+from xapi_async.objects.entity import Entity
+from xapi_async.rpc.call import Event
+
+
+@dataclass(frozen=True)
+class Told(Sequence[Event]):
+    """Events in the order in which they are told. Objects show as they are when their event is looked at.
+
+    messages: events of the class message. added, modified: objects that came or changed. removed: events of those gone.
+    """
+
+    messages: Sequence[Event]
+    added: Sequence[Entity]
+    modified: Sequence[Entity]
+    removed: Sequence[Event]
+
+    def __len__(self) -> int:
+        return len(self.messages) + len(self.added) + len(self.modified) + len(self.removed)
+
+    def __iter__(self) -> Iterator[Event]:
+        return chain(self.messages, _events("add", self.added), _events("mod", self.modified), self.removed)
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | Sequence[Event]:
+        return list(self)[index]
+
+
+def _events(operation: str, entities: Iterable[Entity]) -> Iterator[Event]:
+    for entity in entities:
+        yield Event(entity.modified, "0.0", type(entity), operation, entity.ref, entity)
