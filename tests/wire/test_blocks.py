@@ -75,3 +75,16 @@ def test_what_is_left_of_large_lists_does_not_stay_in_many_blocks() -> None:
     assert parts is not None
     assert len(parts) < 10
     assert gzip.decompress(b"".join(parts)) == b"x" * 40_001
+
+
+def test_a_list_of_which_little_changes_often_stays_in_few_blocks() -> None:
+    blocks = Blocks(0)
+    for number in range(40):
+        blocks.put(f"{number}", b"x" * 10_000)
+    for number in range(3000):
+        blocks.put(f"{number % 20}", b"%05d" % number + b"y" * (10_000 + number % 7))
+        assert blocks.size == sum(map(len, blocks.records()))
+    parts = blocks.compressed(b"", b"")
+    assert parts is not None
+    assert len(parts) < 30
+    assert len(gzip.decompress(b"".join(parts))) == blocks.size

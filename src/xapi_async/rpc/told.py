@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import overload
 
@@ -11,23 +10,26 @@ from xapi_async.objects.entity import Entity
 from xapi_async.rpc.call import Event
 
 
-@dataclass(frozen=True)
 class Told(Sequence[Event]):
     """Events in the order in which they are told. Objects show as they are when their event is looked at.
 
     messages: events of the class message. added, modified: objects that came or changed. removed: events of those gone.
     """
 
-    messages: Sequence[Event]
-    added: Sequence[Entity]
-    modified: Sequence[Entity]
-    removed: Sequence[Event]
+    def __init__(
+        self, messages: Sequence[Event], added: Sequence[Entity], modified: Sequence[Entity], removed: Sequence[Event]
+    ) -> None:
+        self._messages = messages
+        self._added = added
+        self._modified = modified
+        self._removed = removed
+        self._size = len(messages) + len(added) + len(modified) + len(removed)
 
     def __len__(self) -> int:
-        return len(self.messages) + len(self.added) + len(self.modified) + len(self.removed)
+        return self._size
 
     def __iter__(self) -> Iterator[Event]:
-        return chain(self.messages, _events("add", self.added), _events("mod", self.modified), self.removed)
+        return chain(self._messages, _events("add", self._added), _events("mod", self._modified), self._removed)
 
     @overload
     def __getitem__(self, index: int) -> Event: ...

@@ -21,6 +21,7 @@ _AT_ONCE = 32
 _SHARE = 8
 """How many blocks are compressed in one step: so many, or one in so many of all."""
 
+_FEW = 16
 _LEVEL = 1
 _HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LAST = b"\x03\0"
@@ -69,15 +70,13 @@ class Blocks:
     def __len__(self) -> int:
         return len(self._homes)
 
-    def __iter__(self) -> Iterator[str]:
-        """The references, in no order."""
-        return iter(self._homes)
-
     def put(self, ref: str, record: bytes) -> None:
         """Put a record to the end, wherever it was before."""
         self.take_out(ref)
         block = self._blocks[-1] if self._blocks else None
         if block is None or block.size + len(record) > BLOCK_BYTES:
+            if len(self._blocks) > _FEW + 2 * self._size // BLOCK_BYTES:
+                self._join_small()  # what changes most often leaves empty blocks behind
             block = Block()
             self._blocks.append(block)
         block.members[ref] = record
