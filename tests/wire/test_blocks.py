@@ -15,9 +15,10 @@ OPENING, CLOSING = b'{"result":{' + b"<" * 70_000, b'},"id":1}'
 def unpacked(blocks: Blocks, tries: int = 100) -> bytes:
     """The list, from its compressed form."""
     for _ in range(tries):
-        parts = blocks.compressed(OPENING, CLOSING)
-        if parts is not None:
-            return gzip.decompress(b"".join(parts))
+        file = blocks.compressed(OPENING, CLOSING)
+        if file is not None:
+            assert file.size == sum(map(len, file.parts))
+            return gzip.decompress(b"".join(file.parts))
     raise AssertionError("the list is never compressed")
 
 
@@ -71,10 +72,10 @@ def test_what_is_left_of_large_lists_does_not_stay_in_many_blocks() -> None:
         if number % 100:
             blocks.take_out(f"{number}")
     blocks.put("new", b"x")
-    parts = blocks.compressed(b"", b"")
-    assert parts is not None
-    assert len(parts) < 10
-    assert gzip.decompress(b"".join(parts)) == b"x" * 40_001
+    file = blocks.compressed(b"", b"")
+    assert file is not None
+    assert len(file.parts) < 10
+    assert gzip.decompress(b"".join(file.parts)) == b"x" * 40_001
 
 
 def test_a_list_of_which_little_changes_often_stays_in_few_blocks() -> None:
@@ -84,7 +85,7 @@ def test_a_list_of_which_little_changes_often_stays_in_few_blocks() -> None:
     for number in range(3000):
         blocks.put(f"{number % 20}", b"%05d" % number + b"y" * (10_000 + number % 7))
         assert blocks.size == sum(map(len, blocks.records()))
-    parts = blocks.compressed(b"", b"")
-    assert parts is not None
-    assert len(parts) < 30
-    assert len(gzip.decompress(b"".join(parts))) == blocks.size
+    file = blocks.compressed(b"", b"")
+    assert file is not None
+    assert len(file.parts) < 30
+    assert len(gzip.decompress(b"".join(file.parts))) == blocks.size

@@ -1,4 +1,4 @@
-"""Lists of all objects of a class, compressed for clients that take that, as the official one does."""
+"""Long lists and many events, compressed for clients that take that, as the official one does."""
 
 from __future__ import annotations
 
@@ -63,6 +63,17 @@ def test_a_compressed_list_is_the_list_at_all_times(server: InnerServer, session
     assert len(ask(server, path, "VM.get_all_records", session).body) < len(plain) / 5
     for vm in copies:
         call_xml(server.url, "VM.destroy", session, vm)
+
+
+@pytest.mark.parametrize("path", ["/", "/jsonrpc"])
+def test_many_events_are_compressed_as_well(server: InnerServer, session: str, path: str) -> None:
+    compressed, plain = both(server, path, "event.from", session, ["*"], "", 0.0)
+    assert compressed == plain
+    answer = ask(server, path, "event.from", session, ["*"], "", 0.0)
+    assert len(answer.body) < len(plain) / 5
+    assert b"device_config" in answer.body  # nobody is to guess from the size what is in a PBD
+    token = xmlrpc.client.loads(plain)[0][0]["Value"]["token"] if path == "/" else json.loads(plain)["result"]["token"]
+    assert "content-encoding" not in ask(server, path, "event.from", session, ["*"], token, 0.0).headers
 
 
 def test_the_official_client_understands_it(server: InnerServer, session: str) -> None:

@@ -16,10 +16,8 @@ from xapi_async.objects.entity import Entity
 from xapi_async.objects.table import Table
 from xapi_async.wire.blocks import Blocks
 from xapi_async.wire.call_format import Pieces
+from xapi_async.wire.gzip_parts import WITH_SECRETS
 from xapi_async.wire.kept import Form, Forms, Kept
-
-_WITH_SECRETS = frozenset({"PBD", "secret", "session"})
-"""Classes whose lists are never compressed: the size would tell whoever listens in something of what is in them."""
 
 
 class Tables:
@@ -113,14 +111,14 @@ class _Known:
         if self._records is not records:
             return None  # an answer that could not leave before something changed
         if self._gzipped is None or self._gzipped[0] != ends:
-            parts = self.blocks.compressed(*ends)
-            if parts is None:
+            file = self.blocks.compressed(*ends)
+            if file is None:
                 return None
-            self._gzipped = ends, Pieces(parts, sum(map(len, parts)))
+            self._gzipped = ends, file
         return self._gzipped[1]
 
     def _has_secrets(self) -> bool:
-        return any(entity.FACTS.name in _WITH_SECRETS for entity in islice(self.table.values(), 1))
+        return any(entity.FACTS.name in WITH_SECRETS for entity in islice(self.table.values(), 1))
 
 
 _Ends = tuple[bytes, bytes]

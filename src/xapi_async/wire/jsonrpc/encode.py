@@ -16,8 +16,8 @@ from xapi_async.datamodel.types import VOID, ApiType, Map, Record, Set
 from xapi_async.objects.entity import Entity
 from xapi_async.objects.table import Table
 from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
-from xapi_async.wire.batches import Batches
-from xapi_async.wire.call_format import Body, Pieces
+from xapi_async.wire.batches import Batches, Writer
+from xapi_async.wire.call_format import Body
 from xapi_async.wire.kept import Kept, unkept
 from xapi_async.wire.tables import Tables
 
@@ -34,7 +34,7 @@ class JsonEncoder:
         self._kept = kept
         self._tables = Tables(kept, "json", self._member, gzip_bytes=gzip_bytes, lead=len(_COMMA))
         self._fields: dict[str, tuple[tuple[str, ...], Any]] = {}
-        self.batches = Batches(self._batch)
+        self.batches = Batches(Writer(b'{"events":[', self._event_text, _COMMA, _batch_end), gzip_bytes)
 
     def response(self, version: int, request_id: bytes, outcome: Outcome) -> bytes:
         """The body that answers a call, in one piece. version: 1 or 2. request_id: as JSON text."""
@@ -50,8 +50,7 @@ class JsonEncoder:
             return self._tables.answer(outcome.value, opening + b"{", b'}%b,"id":%b}' % (closing, request_id))
         closing = b'%b,"id":%b}' % (closing, request_id)
         if outcome.type is EVENT_BATCH:
-            chunks, size, _ = self.batches.written(outcome.value)
-            return Pieces((opening, *chunks, closing), len(opening) + size + len(closing))
+            return self.batches.written(outcome.value).between(opening, closing)
         return b"".join((opening, self.value(outcome.type, outcome.value), closing))
 
     def value(self, api_type: ApiType[Any], value: Any) -> bytes:
@@ -117,14 +116,8 @@ class JsonEncoder:
 
     # Events
 
-    def _batch(self, batch: EventBatch) -> Iterator[bytes]:
-        opening = b'{"events":['
-        for event in batch.events:
-            yield opening
-            yield orjson.dumps(self._event(event), option=_OPTIONS)
-            opening = _COMMA
-        counts = orjson.dumps(batch.valid_ref_counts, option=_OPTIONS)
-        yield b'%b],"valid_ref_counts":%b,"token":%b}' % (b"" if batch.events else opening, counts, _text(batch.token))
+    def _event_text(self, event: Event) -> bytes:
+        return orjson.dumps(self._event(event), option=_OPTIONS)
 
     def _event(self, event: Event) -> dict[str, Any]:
         name = event.cls.FACTS.name
@@ -138,6 +131,10 @@ class JsonEncoder:
         if event.snapshot is not None:
             members["snapshot"] = self._record(event.snapshot, name)
         return members
+
+
+def _batch_end(batch: EventBatch) -> bytes:
+    return b'],"valid_ref_counts":%b,"token":%b}' % (orjson.dumps(batch.valid_ref_counts), _text(batch.token))
 
 
 _COMMA = b","

@@ -11,7 +11,7 @@ from xapi_async.datamodel.types import ApiType, Map, Record
 from xapi_async.objects.entity import Entity
 from xapi_async.objects.table import Table
 from xapi_async.rpc.call import EVENT_BATCH, EVENT_LIST, Event, EventBatch, Failure, Outcome
-from xapi_async.wire.batches import Batches
+from xapi_async.wire.batches import Batches, Writer
 from xapi_async.wire.call_format import Body, Pieces
 from xapi_async.wire.kept import Kept, unkept
 from xapi_async.wire.tables import Tables
@@ -45,7 +45,8 @@ class XmlEncoder:
         self._writers: dict[ApiType[Any], Text | None] = {}
         # By identity, as that is what most types are found by; the type is held so that its id stays its own.
         self._by_id: dict[int, tuple[ApiType[Any], Text | None]] = {}
-        self.batches = Batches(self._batch)
+        opening = f"<value><struct><member><name>events</name>{_EVENTS}".encode()
+        self.batches = Batches(Writer(opening, self._event, b"", self._batch_end), gzip_bytes)
 
     def response(self, outcome: Outcome) -> bytes:
         """The body that answers a call, in one piece."""
@@ -65,7 +66,7 @@ class XmlEncoder:
         if isinstance(value, Entity):
             return self._records.answer(value, _SUCCESS_BYTES, _END_BYTES)
         if api_type is EVENT_BATCH:
-            return self.batches.written(value)
+            return self.batches.written(value).between(_SUCCESS_BYTES, _END_BYTES)
         if isinstance(api_type, Record):
             return b"".join((_SUCCESS_BYTES, self._records.value(value, api_type.cls), _END_BYTES))
         if isinstance(value, Table):
@@ -120,41 +121,39 @@ class XmlEncoder:
 
     # Events
 
-    def _batch(self, batch: EventBatch) -> Iterator[bytes]:
-        """The whole answer that tells a batch."""
+    def _batch_end(self, batch: EventBatch) -> bytes:
         counts = struct_text(
             (escape(name), f"<value><i4>{n}</i4></value>") for name, n in batch.valid_ref_counts.items()
         )
-        yield _SUCCESS_BYTES + b"<value><struct><member><name>events</name>"
-        yield from self._event_list(batch.events)
-        yield (
-            f"</member><member><name>valid_ref_counts</name>{counts}</member>"
-            f"<member><name>token</name><value>{escape(batch.token)}</value></member></struct></value>{_END}"
+        return (
+            f"{_EVENTS_END}</member><member><name>valid_ref_counts</name>{counts}</member>"
+            f"<member><name>token</name><value>{escape(batch.token)}</value></member></struct></value>"
         ).encode()
 
-    def _event_list(self, events: Iterable[Event]) -> Iterator[bytes]:
-        yield b"<value><array><data>"
-        for ident, timestamp, cls, operation, ref, snapshot in events:
-            # Nothing but the reference may hold markup.
-            members = (
-                f"<value><struct><member><name>id</name><value>{ident}</value></member>"
-                f"<member><name>timestamp</name><value>{timestamp}</value></member>"
-                f"<member><name>class</name><value>{cls.FACTS.name.lower()}</value></member>"
-                f"<member><name>operation</name><value>{operation}</value></member>"
-                f"<member><name>ref</name><value>{escape(ref)}</value></member>"
-            )
-            yield members.encode()
-            if snapshot is not None:
-                yield b"<member><name>snapshot</name>"
-                yield self._records.value(snapshot, cls.FACTS.name)
-                yield b"</member>"
-            yield b"</struct></value>"
-        yield b"</data></array></value>"
+    def _event_list(self, events: Iterable[Event]) -> Iterable[bytes]:
+        return (_EVENTS.encode(), *map(self._event, events), _EVENTS_END.encode())
+
+    def _event(self, event: Event) -> bytes:
+        ident, timestamp, cls, operation, ref, snapshot = event
+        # Nothing but the reference may hold markup.
+        members = (
+            f"<value><struct><member><name>id</name><value>{ident}</value></member>"
+            f"<member><name>timestamp</name><value>{timestamp}</value></member>"
+            f"<member><name>class</name><value>{cls.FACTS.name.lower()}</value></member>"
+            f"<member><name>operation</name><value>{operation}</value></member>"
+            f"<member><name>ref</name><value>{escape(ref)}</value></member>"
+        ).encode()
+        if snapshot is None:
+            return members + _STRUCT_END
+        record = self._records.value(snapshot, cls.FACTS.name)
+        return b"".join((members, b"<member><name>snapshot</name>", record, b"</member>", _STRUCT_END))
 
 
 def _is_record(api_type: ApiType[Any]) -> bool:
     return isinstance(api_type, Record) or (isinstance(api_type, Map) and isinstance(api_type.value, Record))
 
 
+_EVENTS = "<value><array><data>"
+_EVENTS_END = "</data></array></value>"
 _STRUCT = b"<value><struct>"
 _STRUCT_END = b"</struct></value>"
