@@ -6,11 +6,12 @@ import gzip
 import json
 import xmlrpc.client
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.client import Answer, call_xml, log_in, post
+from tests.client import Answer, call_xml, log_in, post, until
 from tests.inner import InnerServer, inner_server
 from xapi_async.wire.heads import takes_gzip
 
@@ -74,6 +75,27 @@ def test_many_events_are_compressed_as_well(server: InnerServer, session: str, p
     assert b"device_config" in answer.body  # nobody is to guess from the size what is in a PBD
     token = xmlrpc.client.loads(plain)[0][0]["Value"]["token"] if path == "/" else json.loads(plain)["result"]["token"]
     assert "content-encoding" not in ask(server, path, "event.from", session, ["*"], token, 0.0).headers
+
+
+def test_what_many_are_told_is_compressed_however_short_it_is(server: InnerServer, session: str) -> None:
+    (vm, *_) = call_xml(server.url, "VM.get_by_name_label", session, "Other install media")["Value"]
+    told = {"events": [None], "token": ""}
+    while told["events"]:
+        told = call_xml(server.url, "event.from", session, ["vm"], told["token"], 0.0)["Value"]
+    before = server.core.events.waiting
+    wait = ("event.from", session, ["vm"], told["token"], 60.0)
+    with ThreadPoolExecutor(24) as pool:
+        waiting = [pool.submit(ask, server, "/", *wait, coding="gzip" if number % 3 else None) for number in range(24)]
+        until(lambda: server.core.events.waiting == before + 24)
+        call_xml(server.url, "VM.set_name_description", session, vm, "told to many")
+        answers = [one.result() for one in waiting]
+    texts = {
+        gzip.decompress(answer.body) if "content-encoding" in answer.headers else answer.body for answer in answers
+    }
+    assert len(texts) == 1
+    assert b"told to many" in texts.pop()
+    assert not any("content-encoding" in answer.headers for answer in answers[::3])
+    assert any("content-encoding" in answer.headers for answer in answers)
 
 
 def test_the_official_client_understands_it(server: InnerServer, session: str) -> None:

@@ -2,7 +2,8 @@
 
 A client that begins is told of every object, which may be a hundred megabytes. Writing that takes as long as some
 thousands of other calls, so whoever has it written can stop after each event, and what is written is in chunks: it
-is never put together, or copied, as a whole. Long answers are compressed a chunk at a time, for clients that take gzip.
+is never put together, or copied, as a whole. For clients that take gzip what is long, or told to many, is compressed, a
+chunk at a time.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Written:
         self._gzip_bytes = gzip_bytes
         self._chunks: list[bytes] = []
         self._are_secret: list[bool] = []
-        self._parts: list[Part] = []  # of the first chunks, once there are enough bytes
+        self._parts: list[Part] = []  # of the first chunks, once it is known that they are wanted
         self._size = 0
         self._pieces: list[bytes] = []  # of the chunk that is written
         self._length = 0
@@ -108,14 +109,17 @@ class Written:
         self._pieces.clear()
         self._length = 0
         if self._size >= self._gzip_bytes:
-            for chunk, is_secret in islice(zip(self._chunks, self._are_secret, strict=True), len(self._parts), None):
-                self._parts.append((stored if is_secret else compressed)(chunk))
+            self._compress()
 
     def between(self, opening: bytes, closing: bytes) -> Pieces:
         """The body in which it stands between two texts."""
         size = len(opening) + self._size + len(closing)
-        gzip = partial(self._gzip, opening, closing) if self._parts else None
-        return Pieces((opening, *self._chunks, closing), size, gzip)
+        return Pieces((opening, *self._chunks, closing), size, partial(self._gzip, opening, closing), self._gzip_bytes)
 
     def _gzip(self, opening: bytes, closing: bytes) -> Pieces:
+        self._compress()
         return gzip_file((stored(opening), *self._parts, stored(closing)))
+
+    def _compress(self) -> None:
+        for chunk, is_secret in islice(zip(self._chunks, self._are_secret, strict=True), len(self._parts), None):
+            self._parts.append((stored if is_secret else compressed)(chunk))

@@ -16,11 +16,13 @@ class Pieces(NamedTuple):
     """A body as the parts that it is made of, such as records that are kept anyway.
 
     size: bytes of all together. gzip: gives it compressed, or None where it cannot for the moment.
+    gzip_from: how many bytes all who get it must get for that to be worth while.
     """
 
     parts: Sequence[bytes]
     size: int
     gzip: Callable[[], Pieces | None] | None = None
+    gzip_from: int = 0
 
 
 Body = bytes | Pieces

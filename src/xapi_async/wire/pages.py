@@ -33,18 +33,21 @@ def _words(is_http_10: bool, keep_alive: bool) -> tuple[str, str]:
     return "1.0" if is_http_10 else "1.1", "keep-alive" if keep_alive else "close"
 
 
-def reply_pieces(reply: Reply, *, is_http_10: bool, keep_alive: bool, takes_gzip: bool = False) -> Sequence[bytes]:
+def reply_pieces(
+    reply: Reply, *, is_http_10: bool, keep_alive: bool, takes_gzip: bool = False, times: int = 1
+) -> Sequence[bytes]:
     """The answer to a call, in pieces to be written one after the other; a large body is not copied.
 
-    takes_gzip: whether the client does; only long lists are compressed.
+    takes_gzip: whether the client does; only what is long, or told to many, is compressed. times: how many get it.
     """
     content_type, body = reply
     if isinstance(body, bytes):
         size = len(body)
         head = _reply_head(content_type, size, is_http_10, keep_alive)
         return (head + body,) if size < LARGE else (head, body)
-    gzipped = body.gzip() if takes_gzip and body.gzip is not None else None
-    parts, size, _ = gzipped or body
+    gzip = body.gzip if takes_gzip and body.size * times >= body.gzip_from else None
+    gzipped = gzip() if gzip is not None else None
+    parts, size, _, _ = gzipped or body
     encoding = "" if gzipped is None else _GZIP
     head = _reply_head(content_type, size, is_http_10, keep_alive, encoding)
     return (b"".join((head, *parts)),) if size < LARGE else (head, *parts)
@@ -61,14 +64,24 @@ class LastPieces:
         self._reply: Reply | None = None
         self._for: tuple[bool, bool, bool] = (False, False, False)
         self._pieces: Sequence[bytes] = ()
+        self._times = 0
 
     def of(self, reply: Reply, *, is_http_10: bool, keep_alive: bool, takes_gzip: bool) -> Sequence[bytes]:
         """The answer in pieces."""
         whom = (is_http_10, keep_alive, takes_gzip)
-        if self._reply is not reply or self._for != whom:
-            self._reply, self._for = reply, whom
-            self._pieces = reply_pieces(reply, is_http_10=is_http_10, keep_alive=keep_alive, takes_gzip=takes_gzip)
+        if self._reply is not reply:
+            self._reply, self._times = reply, 0
+        self._times += 1
+        if self._for != whom or self._times in _LOOKS:
+            self._for = whom
+            self._pieces = reply_pieces(
+                reply, is_http_10=is_http_10, keep_alive=keep_alive, takes_gzip=takes_gzip, times=self._times
+            )
         return self._pieces
+
+
+_LOOKS = frozenset({1, 8, 64, 512})
+"""How many must have got an answer for it to be looked at again whether it had better be compressed."""
 
 
 def error_bytes(status: int, text: str = "", *, is_http_10: bool = False, realm: str = "") -> bytes:

@@ -35,7 +35,7 @@ class WireSettings:
     )
     gzip_bytes: int = field(
         default=65536,
-        metadata={"doc": "Bytes from which on lists of all objects of a class are sent compressed to who takes that."},
+        metadata={"doc": "Bytes from which on a list, or an event told to many, is compressed for who takes that."},
     )
     shutdown_seconds: float = field(
         default=5.0, metadata={"doc": "Seconds that calls under way have to end when the server stops."}
