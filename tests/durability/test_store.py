@@ -23,6 +23,7 @@ class SlowJournal(MemoryJournal):
         self.open.set()
         self.failure: Exception | None = None
         self.kept: list[Any] = []
+        self.sizes: list[int] = []
 
     def encode(self, entries: Sequence[Any]) -> Sequence[Any]:
         return tuple(entries)
@@ -32,6 +33,7 @@ class SlowJournal(MemoryJournal):
         if self.failure is not None:
             raise self.failure
         self.kept += pieces
+        self.sizes.append(len(pieces))
 
 
 @pytest.fixture
@@ -92,6 +94,27 @@ async def test_readers_see_nothing_before_it_is_durable(store: Store, journal: S
     assert (await first, await second) == ("old", "new")
     assert store.get(VM, ref).name_label == "newest"
     assert (store.by_name(VM, "newest"), store.by_name(VM, "old"), store.by_name(VM, "new")) == ((ref,), (), ())
+
+
+async def test_who_was_just_answered_and_writes_again_shares_the_batch_of_those_who_waited(
+    store: Store, journal: SlowJournal
+) -> None:
+    first, second = await make_vm(store), await make_vm(store)
+    journal.sizes.clear()
+    journal.open.clear()
+
+    async def rename(ref: str, *names: str) -> None:
+        for name in names:
+            async with store.transaction() as tx:
+                tx.set(tx.get(VM, ref), name_label=name)
+
+    renaming = asyncio.create_task(rename(first, "new", "newest"))
+    await turns()
+    waiting = asyncio.create_task(rename(second, "other"))
+    await turns()
+    journal.open.set()
+    await asyncio.gather(renaming, waiting)
+    assert journal.sizes == [1, 2]
 
 
 async def test_an_exception_in_the_body_drops_all_of_it(store: Store, journal: SlowJournal) -> None:

@@ -222,6 +222,8 @@ class Store:
         async with self._writing:
             while self._queue:
                 await self._write_batch()
+                if self._queue:  # who has just been answered may write again at once: then one commit is for all
+                    await asyncio.sleep(0)
             if self._issued > self._reserve_from:
                 try:
                     await self._reserve()
