@@ -10,8 +10,8 @@ import pytest
 
 from xapi_async.datamodel.classes import PCI, SR, VBD, VDI, VIF, VM, Network, Secret, Task
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.objects.history import Change
 from xapi_async.objects.integrity import check_integrity
+from xapi_async.objects.step import Step
 from xapi_async.objects.store import MemoryJournal, Store
 
 
@@ -133,7 +133,7 @@ async def test_an_exception_in_the_body_drops_all_of_it(store: Store, journal: S
 
 async def test_a_failing_journal_refuses_and_the_store_goes_on_afterwards(store: Store, journal: SlowJournal) -> None:
     ref = await make_vm(store, name_label="old")
-    told: list[Change] = []
+    told: list[Step] = []
     store.listen(told.extend)
     journal.failure = OSError("no space left")
 
@@ -307,7 +307,7 @@ async def test_stopping_the_store_still_writes_what_was_staged(journal: SlowJour
 
 async def test_a_listener_that_fails_keeps_nobody_from_the_change(store: Store) -> None:
     store.listen(lambda changes: 1 / 0)
-    heard: list[Change] = []
+    heard: list[Step] = []
     store.listen(heard.extend)
     ref = await make_vm(store)
     assert [change.ref for change in heard] == [ref]

@@ -14,7 +14,7 @@ from typing import cast
 
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import Draft, Entity, new_draft
-from xapi_async.objects.transaction import Step
+from xapi_async.objects.step import Step
 
 _log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass, Message
 from xapi_async.datamodel.types import STRING, Ref
 from xapi_async.objects.clock import Clock
-from xapi_async.objects.history import Change
+from xapi_async.objects.step import Step
 from xapi_async.objects.store import Store
 from xapi_async.operations.context import Caller, Context, Handlers
 from xapi_async.rpc.settings import AuditSettings
@@ -213,7 +213,7 @@ class AuditLog:
         shown = " ".join(f"({_words(argument)})" for argument in noted.arguments)
         return f"[{stamp}|audit] ({_words(words)} ({shown}))"
 
-    def _remember_gone(self, changes: Sequence[Change]) -> None:
+    def _remember_gone(self, changes: Sequence[Step]) -> None:
         for change in changes:
             gone = change.entity
             self._gone[change.ref] = getattr(gone, "name_label", ""), getattr(gone, "uuid", ""), change.ref
