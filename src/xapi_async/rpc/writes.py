@@ -66,7 +66,7 @@ class FieldWrites:
             self.audit(caller, self.entry, args, None)
             return self.success
         writing = _FieldWriting(self, call.method, caller, args, began)
-        staged.then(writing.landed)
+        staged.told = writing.landed
         return writing
 
     def refused(self, caller: Caller, args: Sequence[Any], error: Exception) -> Failure:
