@@ -99,7 +99,7 @@ async def test_readers_see_nothing_before_it_is_durable(store: Store, journal: S
 async def test_who_was_just_answered_and_writes_again_shares_the_batch_of_those_who_waited(
     store: Store, journal: SlowJournal
 ) -> None:
-    first, second = await make_vm(store), await make_vm(store)
+    first, second, third = await make_vm(store), await make_vm(store), await make_vm(store)
     journal.sizes.clear()
     journal.open.clear()
 
@@ -110,11 +110,11 @@ async def test_who_was_just_answered_and_writes_again_shares_the_batch_of_those_
 
     renaming = asyncio.create_task(rename(first, "new", "newest"))
     await turns()
-    waiting = asyncio.create_task(rename(second, "other"))
+    waiting = [asyncio.create_task(rename(ref, "other")) for ref in (second, third)]
     await turns()
     journal.open.set()
-    await asyncio.gather(renaming, waiting)
-    assert journal.sizes == [1, 2]
+    await asyncio.gather(renaming, *waiting)
+    assert journal.sizes == [1, 3]
 
 
 async def test_an_exception_in_the_body_drops_all_of_it(store: Store, journal: SlowJournal) -> None:
