@@ -245,7 +245,9 @@ class Store:
         Raises INTERNAL_ERROR after the store was closed, and TypeError for values that cannot be kept.
         """
         self._open = None
-        return None if failed or not tx.steps else self._stage(list(tx.steps.values()))
+        steps = list(tx.steps.values())
+        tx.steps.clear()  # so that what it deletes is not kept for as long as somebody has the transaction
+        return None if failed or not steps else self._stage(steps)
 
     def _stage(self, steps: Sequence[Step]) -> Staged | None:
         if self._closed:
