@@ -10,8 +10,8 @@ import pytest
 
 from xapi_async.datamodel.classes import PCI, SR, VBD, VDI, VIF, VM, Network, Secret, Task
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.objects.history import Change
 from xapi_async.objects.integrity import check_integrity
+from xapi_async.objects.step import Step
 from xapi_async.objects.store import MemoryJournal, Store
 
 
@@ -23,6 +23,7 @@ class SlowJournal(MemoryJournal):
         self.open.set()
         self.failure: Exception | None = None
         self.kept: list[Any] = []
+        self.sizes: list[int] = []
 
     def encode(self, entries: Sequence[Any]) -> Sequence[Any]:
         return tuple(entries)
@@ -32,6 +33,7 @@ class SlowJournal(MemoryJournal):
         if self.failure is not None:
             raise self.failure
         self.kept += pieces
+        self.sizes.append(len(pieces))
 
 
 @pytest.fixture
@@ -94,6 +96,27 @@ async def test_readers_see_nothing_before_it_is_durable(store: Store, journal: S
     assert (store.by_name(VM, "newest"), store.by_name(VM, "old"), store.by_name(VM, "new")) == ((ref,), (), ())
 
 
+async def test_who_was_just_answered_and_writes_again_shares_the_batch_of_those_who_waited(
+    store: Store, journal: SlowJournal
+) -> None:
+    first, second, third = await make_vm(store), await make_vm(store), await make_vm(store)
+    journal.sizes.clear()
+    journal.open.clear()
+
+    async def rename(ref: str, *names: str) -> None:
+        for name in names:
+            async with store.transaction() as tx:
+                tx.set(tx.get(VM, ref), name_label=name)
+
+    renaming = asyncio.create_task(rename(first, "new", "newest"))
+    await turns()
+    waiting = [asyncio.create_task(rename(ref, "other")) for ref in (second, third)]
+    await turns()
+    journal.open.set()
+    await asyncio.gather(renaming, *waiting)
+    assert journal.sizes == [1, 3]
+
+
 async def test_an_exception_in_the_body_drops_all_of_it(store: Store, journal: SlowJournal) -> None:
     generation = store.generation
 
@@ -110,7 +133,7 @@ async def test_an_exception_in_the_body_drops_all_of_it(store: Store, journal: S
 
 async def test_a_failing_journal_refuses_and_the_store_goes_on_afterwards(store: Store, journal: SlowJournal) -> None:
     ref = await make_vm(store, name_label="old")
-    told: list[Change] = []
+    told: list[Step] = []
     store.listen(told.extend)
     journal.failure = OSError("no space left")
 
@@ -284,7 +307,7 @@ async def test_stopping_the_store_still_writes_what_was_staged(journal: SlowJour
 
 async def test_a_listener_that_fails_keeps_nobody_from_the_change(store: Store) -> None:
     store.listen(lambda changes: 1 / 0)
-    heard: list[Change] = []
+    heard: list[Step] = []
     store.listen(heard.extend)
     ref = await make_vm(store)
     assert [change.ref for change in heard] == [ref]

@@ -20,7 +20,7 @@ from xapi_async.datamodel.classes.pool import Pool
 from xapi_async.datamodel.classes.sr import SR
 from xapi_async.datamodel.classes.vm import VM
 from xapi_async.objects.clock import api_time
-from xapi_async.objects.history import Change
+from xapi_async.objects.step import Step
 from xapi_async.operations.hosts import certificates
 from xapi_async.operations.hosts.measuring import measure
 from xapi_async.operations.hosts.report import build_report
@@ -237,7 +237,7 @@ async def test_memory(pool: Lab) -> None:
 
 
 async def test_memory_is_measured_and_written_only_when_changed(pool: Lab) -> None:
-    seen: list[Change] = []
+    seen: list[Step] = []
     pool.store.listen(seen.extend)
     await measure(pool.services, pool.slave)
     assert seen == []  # a fresh pool has the right figures

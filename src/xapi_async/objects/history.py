@@ -9,22 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 from xapi_async.datamodel.language import ApiClass
-from xapi_async.objects.entity import Entity
-
-Operation = Literal["add", "mod", "del"]
-
-
-class Change(NamedTuple):
-    """One step of a commit. entity: the live object; for a removal, its last state."""
-
-    operation: Operation
-    cls: type[ApiClass]
-    ref: str
-    generation: int
-    entity: Entity
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ class Indices:
 
     def change(self, cls: type[ApiClass], entity: Entity, values: Mapping[str, Any]) -> None:
         """Enter an object as it will be once these values are written to it."""
-        found, ref = cast(Any, entity), entity.ref
+        found: Any = entity  # cast() is a call, and this one is part of each write
+        ref = entity.ref
         if "name_label" in values:
             self._remove_name(cls, found.name_label, ref)
             self._add_name(cls, values["name_label"], ref)

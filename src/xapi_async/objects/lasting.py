@@ -8,7 +8,7 @@ from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import STARTS, Entity, declared_class
 from xapi_async.objects.journal import JournalEntry
 from xapi_async.objects.relations import COMPUTED
-from xapi_async.objects.transaction import Step
+from xapi_async.objects.step import Step
 
 # What survives a restart, by class: names of fields, and what they start with.
 _KEPT: dict[type[ApiClass], dict[str, Any]] = {

@@ -14,7 +14,7 @@ from typing import cast
 
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import Draft, Entity, new_draft
-from xapi_async.objects.transaction import Step
+from xapi_async.objects.step import Step
 
 _log = logging.getLogger(__name__)
 
@@ -23,9 +23,11 @@ class Staged:
     """A change between its end and its landing.
 
     pieces: what the journal keeps of it, if anything. waiter: the future of whoever awaits it, if anybody does.
+    told: called in the step in which it lands, or is refused for the reason given: for whoever has little to do then,
+    and no need of a task to do it in.
     """
 
-    __slots__ = ("_error", "_is_over", "_told", "first_generation", "pieces", "steps", "waiter")
+    __slots__ = ("_error", "_is_over", "first_generation", "pieces", "steps", "told", "waiter")
 
     def __init__(self, steps: Sequence[Step], first_generation: int, pieces: Sequence[bytes] | None) -> None:
         self.steps = steps
@@ -34,7 +36,7 @@ class Staged:
         self.waiter: asyncio.Future[None] | None = None
         self._is_over = False
         self._error: Exception | None = None
-        self._told: Callable[[Exception | None], None] | None = None
+        self.told: Callable[[Exception | None], None] | None = None
 
     @property
     def last_generation(self) -> int:
@@ -50,18 +52,11 @@ class Staged:
                 self._settle(self.waiter)
         return self.waiter
 
-    def then(self, told: Callable[[Exception | None], None]) -> None:
-        """Have a function called in the step in which it lands, or is refused for the reason given.
-
-        For whoever has little to do then, and no need of a task to do it in.
-        """
-        self._told = told
-
     def end(self, error: Exception | None = None) -> None:
         """Tell that it has landed, or why it was refused."""
-        if self._told is not None:
+        if self.told is not None:
             try:
-                self._told(error)
+                self.told(error)
             except Exception:
                 _log.exception("who was told of a change failed; the change itself has ended")
         self._is_over, self._error = True, error

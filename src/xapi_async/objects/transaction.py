@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
@@ -21,8 +21,6 @@ from xapi_async.objects.entity import (
     NAMED_BY_REFERENCE,
     Draft,
     Entity,
-    Links,
-    Values,
     declared_class,
     new_draft,
     new_entity,
@@ -31,9 +29,9 @@ from xapi_async.objects.entity import (
     ref_of,
 )
 from xapi_async.objects.finishing import finish
-from xapi_async.objects.history import Operation
 from xapi_async.objects.membership import link, unlink
 from xapi_async.objects.relations import COMPUTED, FORWARD, End
+from xapi_async.objects.step import NONE, Step
 from xapi_async.objects.totals import Adjusted, Sum, Totals
 
 if TYPE_CHECKING:
@@ -42,33 +40,10 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=ApiClass)
 
 
-class Step:
-    """One entry of a change set: an object created, written or deleted, in order of first touch.
-
-    operation is ``add``, ``mod`` or ``del``. values, links: what was written and what joined or left
-    which set, for ``mod``. entity: the new object of an ``add``, which has all of it.
-    """
-
-    __slots__ = ("cls", "entity", "links", "operation", "ref", "values")
-
-    entity: Entity
-
-    def __init__(self, operation: Operation, cls: type[ApiClass], ref: str, values: Values, links: Links) -> None:
-        self.operation = operation
-        self.cls = cls
-        self.ref = ref
-        self.values = values
-        self.links = links
-
-
 def _adding(cls: type[ApiClass], entity: Entity) -> Step:
     step = Step("add", cls, entity.ref, NONE, NONE)
     step.entity = entity
     return step
-
-
-NONE: Final[dict[str, Any]] = {}
-"""No values, or no links, of a step; not to be changed."""
 
 
 class Transaction:

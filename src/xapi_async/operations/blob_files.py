@@ -12,7 +12,7 @@ from xapi_async.datamodel.classes import Blob
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.objects.clock import Clock, api_time
 from xapi_async.objects.entity import new_uuid
-from xapi_async.objects.history import Change
+from xapi_async.objects.step import Step
 from xapi_async.objects.store import Store
 
 CHUNK = 256 * 1024
@@ -92,7 +92,7 @@ class BlobFiles:
         finally:
             stop()
 
-    def _note(self, changes: Sequence[Change]) -> None:
+    def _note(self, changes: Sequence[Step]) -> None:
         for change in changes:
             if isinstance(change.entity, Blob):
                 self._gone.put_nowait(change.entity.uuid)

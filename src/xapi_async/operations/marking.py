@@ -15,8 +15,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.finishing import finish
-from xapi_async.objects.history import Change
 from xapi_async.objects.reader import Reader
+from xapi_async.objects.step import Step
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Context
 
@@ -170,7 +170,7 @@ async def operation_end(ctx: Context, busy: Collection[str], at_most: float) -> 
     ended = asyncio.Event()
     counts: dict[str, int] = {}
 
-    def look(change: Change) -> None:
+    def look(change: Step) -> None:
         before = counts.get(change.ref, 1)
         counts[change.ref] = len(getattr(change.entity, "current_operations", ()))
         if change.operation == "del" or not counts[change.ref] or counts[change.ref] < before:

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from xapi_async.datamodel.language import ApiClass
-from xapi_async.objects.history import Change
 from xapi_async.objects.slices import sliced
+from xapi_async.objects.step import Step
 from xapi_async.objects.transaction import Transaction
 from xapi_async.operations.context import Background, Services
 
@@ -37,7 +37,7 @@ async def after_deletions(
     """Do some work at once, and again a while after objects of these classes were deleted, until cancelled."""
     deleted = True
 
-    def look(changes: Sequence[Change]) -> None:
+    def look(changes: Sequence[Step]) -> None:
         nonlocal deleted
         deleted = deleted or any(change.cls in classes for change in changes)
 

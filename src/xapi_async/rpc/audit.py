@@ -22,7 +22,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass, Message
 from xapi_async.datamodel.types import STRING, Ref
 from xapi_async.objects.clock import Clock
-from xapi_async.objects.history import Change
+from xapi_async.objects.step import Step
 from xapi_async.objects.store import Store
 from xapi_async.operations.context import Caller, Context, Handlers
 from xapi_async.rpc.settings import AuditSettings
@@ -97,6 +97,9 @@ class AuditLog:
         # Notes become lines only when they are written or read: most that are kept in memory never are.
         self._memory: deque[_Noted | _Told] = deque(maxlen=settings.lines_in_memory)
         self._pending: list[_Noted | _Told] = []
+        self._keep: Callable[[_Noted | _Told], None] = (
+            self._memory.append if self._path is None else self._keep_for_file
+        )
         self._shown: dict[str, tuple[_Shown, ...] | None] = {}
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -111,7 +114,7 @@ class AuditLog:
             self._shown[name] = tuple(self._shown_params(entry.message)) if _is_noted(name) else None
         shown = self._shown[name]
         if shown is not None:
-            arguments = [self._argument(one, args) for one in shown]
+            arguments = self._arguments(shown, args)
             self._keep(_Noted(self._stamp(), caller, "API", name, arguments, None if error is None else error.code))
 
     def note_http(
@@ -168,28 +171,27 @@ class AuditLog:
 
     # What is noted
 
-    def _keep(self, noted: _Noted | _Told) -> None:
-        if self._path is None:
-            self._memory.append(noted)
-            return
+    def _keep_for_file(self, noted: _Noted | _Told) -> None:
         if len(self._pending) >= _PENDING_MOST:
             log.error("the audit log cannot be written as fast as it grows; %d lines are lost", len(self._pending))
             self._pending.clear()
         self._pending.append(noted)
         self._wake.set()
 
-    def _argument(self, shown: _Shown, args: Sequence[Any]) -> _Argument:
-        """What is shown of an argument: for an object its name, uuid and reference."""
-        place, name, objects = shown
-        value = args[place] if place < len(args) else ""
-        if type(value) is not str:
-            return name, "", "", ""
-        if objects is None:
-            return name, "", "", value
-        found = objects.get(value)
-        if found is None:
-            return (name, *self._gone.get(value, ("", "", value)))
-        return name, getattr(found, "name_label", ""), getattr(found, "uuid", ""), value
+    def _arguments(self, shown: Iterable[_Shown], args: Sequence[Any]) -> tuple[_Argument, ...]:
+        """What is shown of the arguments: for an object its name, uuid and reference."""
+        arguments: list[_Argument] = []
+        for place, name, objects in shown:
+            value = args[place] if place < len(args) else ""
+            if type(value) is not str:
+                arguments.append((name, "", "", ""))
+            elif objects is None:
+                arguments.append((name, "", "", value))
+            elif (found := objects.get(value)) is None:
+                arguments.append((name, *self._gone.get(value, ("", "", value))))
+            else:
+                arguments.append((name, getattr(found, "name_label", ""), getattr(found, "uuid", ""), value))
+        return tuple(arguments)
 
     def _shown_params(self, message: Message) -> Iterator[_Shown]:
         """The parameters that lines show: references, with the objects they may be to, and names."""
@@ -213,7 +215,7 @@ class AuditLog:
         shown = " ".join(f"({_words(argument)})" for argument in noted.arguments)
         return f"[{stamp}|audit] ({_words(words)} ({shown}))"
 
-    def _remember_gone(self, changes: Sequence[Change]) -> None:
+    def _remember_gone(self, changes: Sequence[Step]) -> None:
         for change in changes:
             gone = change.entity
             self._gone[change.ref] = getattr(gone, "name_label", ""), getattr(gone, "uuid", ""), change.ref

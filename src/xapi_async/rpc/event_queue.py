@@ -19,7 +19,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.clock import Clock
 from xapi_async.objects.entity import Entity, frozen_copy
-from xapi_async.objects.history import Change
+from xapi_async.objects.step import Step
 from xapi_async.objects.store import Store
 from xapi_async.operations.context import Context, Handlers
 from xapi_async.rpc.audit import track_id
@@ -166,7 +166,7 @@ class EventQueue:
         found.reverse()
         return found
 
-    def _on_commit(self, changes: Sequence[Change]) -> None:
+    def _on_commit(self, changes: Sequence[Step]) -> None:
         if self._followers:
             for change in changes:
                 self._append(change.operation, change.cls, change.ref, change.entity)

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
-from xapi_async.objects.history import Change
+from xapi_async.objects.step import Step
 from xapi_async.rpc.alarms import Alarms
 from xapi_async.rpc.call import Waiting
 from xapi_async.rpc.event_batches import Batches
@@ -154,7 +154,7 @@ class Waiters:
             for asked in group.asked.values():
                 self._end(asked.waiters)
 
-    def note(self, changes: Iterable[Change]) -> None:
+    def note(self, changes: Iterable[Step]) -> None:
         """Objects have changed."""
         if not self._groups:
             return

@@ -51,11 +51,14 @@ class FieldWrites:
         began = perf_counter()
         params = call.params
         args: Sequence[Any] = params[1:]
-        if tuple(map(type, params)) != self._texts:
+        if tuple(map(type, params)) == self._texts:
+            session = params[0]
+        else:
             if len(params) != self._expected:
                 raise count_mismatch(call, self._expected - 1, len(params) - 1)
             args = list(map(called, self._converters, args))
-        caller = self._caller_of(session_text(params[0]))
+            session = session_text(params[0])
+        caller = self._caller_of(session)
         try:
             if not caller.is_superuser:
                 assert_allowed(self.entry, caller, args)
@@ -66,7 +69,7 @@ class FieldWrites:
             self.audit(caller, self.entry, args, None)
             return self.success
         writing = _FieldWriting(self, call.method, caller, args, began)
-        staged.then(writing.landed)
+        staged.told = writing.landed
         return writing
 
     def refused(self, caller: Caller, args: Sequence[Any], error: Exception) -> Failure:

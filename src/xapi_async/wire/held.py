@@ -15,21 +15,18 @@ class Held:
 
     give_up: ends what is waited for, of a call that only waits; None where the call goes on without its client.
     stopped: the answer where the server stops before; None where then there is none.
+    only_waits: whether the call changes nothing, so that it can end with its connection.
     """
 
-    __slots__ = ("_ended", "_give_up", "_is_coming", "_stopped", "_taker")
+    __slots__ = ("_ended", "_give_up", "_is_coming", "_stopped", "_taker", "only_waits")
 
     def __init__(self, give_up: Callable[[], object] | None = None, stopped: Callable[[], Reply] | None = None) -> None:
         self._give_up = give_up
         self._stopped = stopped
+        self.only_waits = give_up is not None
         self._is_coming = False  # or has come, or was given up
         self._taker: Callable[[Reply], None] | None = None
         self._ended: asyncio.Future[None] | None = None
-
-    @property
-    def only_waits(self) -> bool:
-        """Whether the call changes nothing, so that it can end with its connection."""
-        return self._give_up is not None
 
     def take(self, taker: Callable[[Reply], None]) -> None:
         """Have a function called with the answer, once; not before this has returned."""
@@ -43,7 +40,8 @@ class Held:
     def come_late(self, reply: Reply) -> None:
         """The answer is there, unless the server has stopped meanwhile."""
         if not self._is_coming:
-            self.come(reply)
+            self._is_coming = True
+            self._end(reply)
 
     def cancel(self) -> None:
         """Nobody wants it any more; where it is about to come, it still does."""

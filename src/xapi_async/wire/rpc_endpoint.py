@@ -133,7 +133,8 @@ class RpcEndpoint:
         self._json = jsonrpc.JsonEncoder(kept, settings.gzip_bytes)
         self._gradually = Gradually()
         self._plain: dict[bytes, Decoded] = {}
-        self._last_told, self._last_written = LastReply(), LastReply()
+        self._last_told = LastReply()
+        self.last_written = LastReply()  # nearly all writes that land are answered the same
         self.pending = 0
 
     def read(self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None) -> Asked:
@@ -199,10 +200,6 @@ class RpcEndpoint:
         decoded = asked.decoded
         stopped = partial(_stopped, decoded, CONTENT_TYPES[asked.kind])
         return self._forward(asked, only_waits=decoded.method in _WAITING, stopped=stopped)
-
-    def written(self, decoded: Decoded, content_type: str, outcome: Outcome) -> Reply:
-        """The answer to a write. Nearly all that land are answered the same, which is written once."""
-        return self._last_written.to(outcome, decoded.encode, decoded.method, outcome, content_type)
 
     async def _written_gradually(self, records: Records, outcome: Success) -> Success:
         return outcome._replace(value=await self._gradually.write(records, outcome.value))
@@ -304,9 +301,9 @@ class _HeldWrite(Held):
             self.come(_stopped(self._decoded, self._content_type))
 
     def _tell(self, outcome: Outcome) -> None:
-        endpoint = self._endpoint
+        endpoint, decoded = self._endpoint, self._decoded
         endpoint.pending -= 1
-        reply = endpoint.written(self._decoded, self._content_type, outcome)
+        reply = endpoint.last_written.to(outcome, decoded.encode, decoded.method, outcome, self._content_type)
         if endpoint.gate is None or endpoint.is_settled(partial(self.come_late, reply)):
             self.come_late(reply)
 

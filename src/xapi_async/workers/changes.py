@@ -14,9 +14,8 @@ from typing import Any
 from xapi_async.datamodel.classes import CLASSES
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.entity import EMPTY_MAP, Entity, is_put_off, live_class
-from xapi_async.objects.history import Operation
+from xapi_async.objects.step import NONE, Operation, Step
 from xapi_async.objects.store import Store
-from xapi_async.objects.transaction import NONE, Step
 
 LATE_FIELD = "allowed_operations"
 """The field that is put off in a copy where it is in the original: it follows from other objects."""

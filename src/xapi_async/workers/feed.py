@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from xapi_async.objects.step import Step
 from xapi_async.objects.store import Store
-from xapi_async.objects.transaction import Step
 from xapi_async.workers.changes import PackedCommit, pack_commit, pack_slices, packed_batch
 from xapi_async.workers.link import Link
 from xapi_async.workers.replica import numbered

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from xapi_async.datamodel.classes import Session
 from xapi_async.datamodel.language import ApiClass
-from xapi_async.objects.transaction import Step
+from xapi_async.objects.step import Step
 from xapi_async.rpc.call import Call
 from xapi_async.rpc.entries import Entry
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from xapi_async.datamodel.classes.host import Host
 from xapi_async.datamodel.classes.vdi import VDI
 from xapi_async.datamodel.errors import ApiError
-from xapi_async.objects.history import Change
 from xapi_async.objects.reader import Reader
+from xapi_async.objects.step import Step
 from xapi_async.operations.context import Context, Handlers, Services
 from xapi_async.operations.hosts import local_database
 from xapi_async.operations.hosts.reaching import reach
@@ -184,7 +184,7 @@ async def ha_wait_for_shutdown_via_statefile(ctx: Context, host: str) -> None:
     """
     changed = asyncio.Event()
 
-    def look(change: Change) -> None:
+    def look(change: Step) -> None:
         changed.set()
 
     ctx.store.get(Host, host)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from xapi_async.datamodel.classes.vm import VM
-from xapi_async.objects.history import Change
+from xapi_async.objects.step import Step
 from xapi_async.objects.store import Store
 
 
@@ -23,7 +23,7 @@ async def until_free(store: Store, ref: str, operations: frozenset[str]) -> None
 async def _until(store: Store, ref: str, is_so: Callable[[VM | None], bool]) -> None:
     changed = asyncio.Event()
 
-    def look(change: Change) -> None:
+    def look(change: Step) -> None:
         changed.set()
 
     stop = store.watch((ref,), look)
