@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from xapi_async.objects.history import Change
 from xapi_async.objects.store import Store
 from xapi_async.objects.transaction import Step
 from xapi_async.workers.changes import PackedCommit, pack_commit, pack_slices, packed_batch
@@ -64,7 +63,7 @@ class Feed:
         self._newest[0] = first + len(steps) - 1
         self._batch.append(pack_commit(steps, first))
 
-    def _landed(self, changes: Sequence[Change]) -> None:
+    def _landed(self, _: object) -> None:
         """Send what has landed at once, as readers answer nobody until they have it; the rest of a turn together."""
         if self._batch and not self._has_sent:
             self._has_sent = True
