@@ -95,7 +95,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> None:
             _working((*core.background, lag.run, manager.run)),
             _operating(core, drain_ends),
             traced(core.dispatcher, shown) as dispatcher,
-            Readers(settings.workers - 1, core.dispatcher, core.services.store) as readers,
+            Readers(settings.workers - 1, core.services.store) as readers,
             serve(dispatcher, table, wire, to_listen.listeners, core.dispatcher.interrupt, readers.sharing) as bound,
             _disks_served(config, core, to_listen),
         ):

@@ -34,7 +34,7 @@ from xapi_async.wire.held import Held
 from xapi_async.wire.pages import LastPieces, RawResponse, error_bytes, options_bytes, reply_pieces
 from xapi_async.wire.repeated import Repeated
 from xapi_async.wire.routing import METHODS, Router, Routes
-from xapi_async.wire.rpc_endpoint import Dispatcher, Forward, Gate, PathKind, Pending, RpcEndpoint
+from xapi_async.wire.rpc_endpoint import Dispatcher, Forward, PathKind, Pending, RpcEndpoint
 from xapi_async.wire.settings import WireSettings
 
 log = logging.getLogger(__name__)
@@ -98,10 +98,9 @@ class Bound:
 class Sharing:
     """What is different in a server that is one of several processes on the same addresses.
 
-    gate, forward: see :class:`RpcEndpoint`. connection: makes the connections of remote clients.
+    forward: see :class:`RpcEndpoint`. connection: makes the connections of remote clients.
     """
 
-    gate: Gate
     forward: Forward | None = None
     connection: Callable[[HttpServer, asyncio.AbstractEventLoop, dict[str, Any]], Connection] = Connection
 
@@ -153,7 +152,7 @@ class Front:
         self.endpoint = RpcEndpoint(dispatcher, settings)
         self.new_connection: Callable[..., Connection] = Connection
         if sharing is not None:
-            self.endpoint = RpcEndpoint(dispatcher, settings, sharing.gate, sharing.forward)
+            self.endpoint = RpcEndpoint(dispatcher, settings, sharing.forward)
             self.new_connection = sharing.connection
         self.heads = Heads(self.router, settings.max_body_bytes)
         self.repeated = Repeated()
@@ -208,9 +207,7 @@ class Front:
         if isinstance(target, str):
             return await self._call(request, target)
         _invite_body(request)
-        response = await target(request)
-        await self.endpoint.settled()
-        return response
+        return await target(request)
 
     def _options(self, request: web.BaseRequest) -> web.StreamResponse:
         asked = request.headers.get("Access-Control-Request-Headers")

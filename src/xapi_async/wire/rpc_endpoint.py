@@ -86,22 +86,6 @@ class Pending(NamedTuple):
     only_waits: bool
 
 
-class Gate(Protocol):
-    """Says whether an answer may leave, or has to wait for something."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether any answer may leave now."""
-        ...
-
-    def __call__(self, call: Call | None, then: Callable[[], None]) -> bool:
-        """Whether it may leave now; where not, a function is called as soon as it may.
-
-        call: a reading call, for what it was answered with; None: for everything that has changed so far.
-        """
-        ...
-
-
 class Forward(Protocol):
     """Has a call answered in another process. only_waits, stopped: as of :class:`Held`."""
 
@@ -114,18 +98,24 @@ class ElsewhereError(Exception):
     """Raised by a dispatcher that cannot answer a call, which another process can."""
 
 
+class LaterError(Exception):
+    """Raised by a dispatcher that cannot answer a call yet. wait: has a function called once it can be asked again."""
+
+    def __init__(self, wait: Callable[[Callable[[], None]], None]) -> None:
+        super().__init__()
+        self.wait = wait
+
+
 class RpcEndpoint:
-    """Answers the bodies of calls. gate, forward: for a server of several processes."""
+    """Answers the bodies of calls. forward: for one of several processes."""
 
     def __init__(
         self,
         dispatcher: Dispatcher,
         settings: WireSettings,
-        gate: Gate | None = None,
         forward: Forward | None = None,
     ) -> None:
         self._dispatcher = dispatcher
-        self.gate = gate
         self._forward = forward
         self.settings = settings
         kept = Kept(settings.kept_record_bytes)
@@ -162,6 +152,8 @@ class RpcEndpoint:
             outcome = self._dispatcher.call(call)
         except ElsewhereError:
             return self._forwarded(asked)
+        except LaterError as later:
+            return _HeldBack(self, asked, later)
         except Exception as bug:
             outcome = Failure(internal_error(call.method, bug))
         if isinstance(outcome, tuple):
@@ -170,14 +162,13 @@ class RpcEndpoint:
                 if takes_long(records, outcome.value):
                     gradual = self._written_gradually(records, outcome)
                     return Pending(self._finish(decoded, gradual, content_type), only_waits=False)
-            reply = Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
-            return reply if self.gate is None or self.gate.is_open else _after_gate(self.gate, call, reply)
+            return Reply(content_type, _encoded(decoded.encode, decoded.method, outcome))
         if isinstance(outcome, Writing):  # not too many, however many there are: its change is on its way
             return _HeldWrite(self, outcome, decoded, content_type)
         return self._answer_later(asked, outcome)
 
     def answer_elsewhere(self, asked: Asked) -> Reply | Pending | Held | Writing:
-        """As :meth:`answer`, for a process that looks after the gate, and ends writes, itself."""
+        """As :meth:`answer`, for whoever ends writes itself."""
         try:
             outcome = self._dispatcher.call(asked.call)
         except Exception as bug:
@@ -225,16 +216,6 @@ class RpcEndpoint:
             self._plain[body] = decoded
         return decoded
 
-    def is_settled(self, then: Callable[[], None]) -> bool:
-        """Whether whatever has changed shows everywhere; where not, a function is called as soon as it does."""
-        return self.gate is None or self.gate(None, then)
-
-    async def settled(self) -> None:
-        """Wait until whatever has changed shows everywhere."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self.is_settled(lambda: None if done.done() else done.set_result(None)):
-            await done
-
     async def _finish(self, decoded: Decoded, outcome: Awaitable[Outcome], content_type: str) -> Reply:
         self.pending += 1
         try:
@@ -242,8 +223,6 @@ class RpcEndpoint:
                 result = await outcome
             except Exception as bug:
                 result = Failure(internal_error(decoded.method, bug))
-            if self.gate is not None:
-                await self.settled()
             return Reply(content_type, _encoded(decoded.encode, decoded.method, result))
         finally:
             self.pending -= 1
@@ -278,9 +257,7 @@ class _HeldHere(Held):
         endpoint = self._endpoint
         endpoint.pending -= 1
         self._is_coming = True
-        reply = endpoint.told(self._waiting, value, self._encode, self._content_type)
-        if endpoint.is_settled(lambda: self._end(reply)):
-            self._end(reply)
+        self._end(endpoint.told(self._waiting, value, self._encode, self._content_type))
 
 
 class _HeldWrite(Held):
@@ -303,9 +280,32 @@ class _HeldWrite(Held):
     def _tell(self, outcome: Outcome) -> None:
         endpoint, decoded = self._endpoint, self._decoded
         endpoint.pending -= 1
-        reply = endpoint.last_written.to(outcome, decoded.encode, decoded.method, outcome, self._content_type)
-        if endpoint.gate is None or endpoint.is_settled(partial(self.come_late, reply)):
-            self.come_late(reply)
+        self.come_late(endpoint.last_written.to(outcome, decoded.encode, decoded.method, outcome, self._content_type))
+
+
+class _HeldBack(Held):
+    """One that is asked again a moment later."""
+
+    __slots__ = ("_asked", "_endpoint", "_task")
+
+    def __init__(self, endpoint: RpcEndpoint, asked: Asked, later: LaterError) -> None:
+        super().__init__(stopped=partial(_stopped, asked.decoded, CONTENT_TYPES[asked.kind]))
+        self._endpoint = endpoint
+        self._asked = asked
+        self._task: asyncio.Task[None] | None = None
+        later.wait(self._ask_again)
+
+    def _ask_again(self) -> None:
+        answer = self._endpoint.answer(self._asked)
+        if isinstance(answer, Reply):
+            self.come_late(answer)
+        elif isinstance(answer, Held):
+            answer.take(self.come_late)
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._finish(answer))
+
+    async def _finish(self, pending: Pending) -> None:
+        self.come_late(await pending.reply)
 
 
 class LastReply:
@@ -330,12 +330,6 @@ def _encoded(encode: Encode, method: str, outcome: Outcome) -> Body:
         return encode(outcome)
     except Exception as bug:  # a value that is not of its type
         return encode(Failure(internal_error(method, bug)))
-
-
-def _after_gate(gate: Gate, call: Call, reply: Reply) -> Reply | Held:
-    """An answer that is there, once the gate lets it leave."""
-    held = Held(stopped=lambda: reply)
-    return reply if gate(call, lambda: held.come(reply)) else held
 
 
 def _stopped(decoded: Decoded, content_type: str) -> Reply:

@@ -6,7 +6,7 @@ of them take connections on the same addresses, and the system spreads clients o
 answers reading messages itself and hands every other call to the writer; connections that carry
 something else than calls it passes on as they are.
 
-What makes this one server to its clients is a single rule: no answer leaves any process before
-everything that it shows is in all processes (:mod:`xapi_async.workers.settling`). So nobody, on
-whatever connection, sees a state older than one that somebody has been told of.
+What makes this one server to its clients is a single rule: no reader answers before it has every change
+that anybody may have been told of (:mod:`xapi_async.workers.freshness`). So nobody, on whatever
+connection, sees a state older than one that somebody has been told of.
 """

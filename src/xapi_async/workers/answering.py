@@ -1,8 +1,7 @@
 """Calls that a reader has handed over, as the writer answers them.
 
-Answers leave at once, together with the changes that they may show; it is the reader who lets none of
-them out before those are everywhere. So writing, which is what most of these calls do, costs the
-writer no more than the change itself: all else, the bytes of the answer included, is the reader's.
+Many come and go in one frame. So writing, which is what most of these calls do, costs the writer little more
+than the change itself: all else, the bytes of the answer included, is the reader's.
 """
 
 from __future__ import annotations

@@ -26,8 +26,12 @@ PackedObject = tuple[str, int, int, bool, tuple[Any, ...]]
 PackedStep = tuple[Operation, int, str, Any, Any]
 """Operation, number of the class, reference; then all values of an ``add``, or the values and links of a ``mod``."""
 
-PackedCommit = tuple[int, list[PackedStep]]
-"""The generation of a commit's first step, and its steps; each further one has the next generation."""
+PackedCommit = tuple[int, list[PackedStep]] | tuple[int, int, str, Any]
+"""The generation of a commit's first step, and its steps; each further one has the next generation.
+
+Of the most frequent ones, which write fields of one object and join or leave no set, instead of the steps
+the number of the class, the reference, and the values.
+"""
 
 SLICE = 500
 """Objects that are packed in one go: the writer answers nobody meanwhile."""
@@ -37,6 +41,9 @@ _NUMBERS = {cls: number for number, cls in enumerate(CLASSES)}
 
 def pack_commit(steps: Sequence[Step], first: int) -> PackedCommit:
     """A commit, to be called as it lands: objects that it adds change later."""
+    step = steps[0]
+    if step.operation == "mod" and not step.links and len(steps) == 1:
+        return first, _NUMBERS[step.cls], step.ref, step.values
     packed: list[PackedStep] = []
     for step in steps:
         operation = step.operation
@@ -48,8 +55,15 @@ def pack_commit(steps: Sequence[Step], first: int) -> PackedCommit:
     return first, packed
 
 
-def unpack_step(packed: PackedStep) -> Step:
-    """The step again, for :meth:`Store.repeat`."""
+def unpack_commit(packed: PackedCommit) -> list[Step]:
+    """The steps again, for :meth:`Store.repeat`."""
+    if len(packed) == 2:
+        return [_unpack_step(step) for step in packed[1]]
+    _, number, ref, values = packed
+    return [Step("mod", CLASSES[number], ref, values, NONE)]
+
+
+def _unpack_step(packed: PackedStep) -> Step:
     operation, number, ref, values, links = packed
     if operation == "mod":
         return Step("mod", CLASSES[number], ref, values, links)

@@ -1,4 +1,4 @@
-"""The stream of changes from the writer's store to its readers, and what they have applied of it."""
+"""The stream of changes from the writer's store to its readers."""
 
 from __future__ import annotations
 
@@ -10,57 +10,28 @@ from xapi_async.objects.store import Store
 from xapi_async.workers.changes import PackedCommit, pack_commit, pack_slices, packed_batch
 from xapi_async.workers.link import Link
 from xapi_async.workers.replica import numbered
-from xapi_async.workers.settling import ALL, Settling
-
-
-class _Follower:
-    """A reader. applied: the generation up to which it has all changes. others: what it was told of the others'.
-
-    is_filled: set once it has the snapshot. counts: whether it may be asked by clients. knows: set while it has
-    not said that it knows of another one that may be.
-    """
-
-    def __init__(self) -> None:
-        self.applied = 0
-        self.others = ALL
-        self.is_filled = asyncio.Event()
-        self.counts = False
-        self.knows: asyncio.Future[None] | None = None
-
-    def know(self) -> None:
-        """It has said so, or is gone."""
-        if self.knows is not None and not self.knows.done():
-            self.knows.set_result(None)
-        self.knows = None
 
 
 class Feed:
     """Sends what lands to every reader that has begun its snapshot.
 
-    A change is settled once all readers that *count* have applied it: those that may be asked by clients.
-    Each of them is told how far the others are, and nothing where there are none.
+    newest: the number that says how far that is, see :mod:`xapi_async.workers.freshness`.
     """
 
-    def __init__(self, store: Store, settling: Settling) -> None:
+    def __init__(self, store: Store, newest: memoryview) -> None:
         self._store = store
-        self._settling = settling
+        self._newest = newest
         self._batch: list[PackedCommit] = []
-        self._followers: dict[Link, _Follower] = {}
-        self._is_counting = False  # whether any does
+        self._links: list[Link] = []
+        self._loop = asyncio.get_running_loop()
+        self._has_sent = False  # in this turn of the event loop
         store.follow(self._note)
-
-    @property
-    def newest(self) -> int:
-        """The generation of the last change that readers have to wait for."""
-        return self._settling.newest
+        self._stop_listening = store.listen(self._landed)
 
     async def begin(self, link: Link) -> None:
-        """Send everything there is, and from then on every change; returns when the reader has it all.
-
-        Raises ConnectionError when it is gone.
-        """
+        """Send everything there is, and from then on every change. Raises ConnectionError when the reader is gone."""
         self.flush()
-        follower = self._followers[link] = _Follower()
+        self._links.append(link)
         for number, objects in pack_slices(self._store):
             # What has landed before a slice was packed has to arrive before it.
             self.flush()
@@ -68,80 +39,43 @@ class Feed:
             await link.drained()
         self.flush()
         link.send("filled", numbered(self._store.names_in_order()), self._store.generation)
-        await follower.is_filled.wait()
-
-    async def count(self, link: Link) -> None:
-        """From now on nothing is settled that this reader has not applied; when this returns it may be asked."""
-        if not self._is_counting:
-            self._settling.settle(self._store.generation)  # until now there was the writer alone
-            self._is_counting = True
-        others = self._counting()
-        self._followers[link].counts = True
-        self._settle()
-        knowing: list[asyncio.Future[None]] = []
-        for other, follower in others.items():
-            # It may have been alone, and waits for nobody until it knows better.
-            follower.knows = follower.knows or asyncio.get_running_loop().create_future()
-            knowing.append(follower.knows)
-            other.send("joined")
-        if knowing:
-            await asyncio.wait(knowing)
-        self.flush()  # whatever they let out until then is in there
-
-    def known(self, link: Link) -> None:
-        """A reader knows that it is not alone."""
-        follower = self._followers.get(link)
-        if follower is not None:
-            follower.know()
 
     def flush(self) -> None:
         """Send what has landed so far; links call for it before they send anything else."""
         if self._batch:
             batch, self._batch = packed_batch(self._batch), []
-            for link in self._followers:
+            for link in self._links:
                 link.send("changes", batch)
 
-    def applied(self, link: Link, generation: int) -> None:
-        """A reader has applied all changes up to a generation."""
-        follower = self._followers.get(link)
-        if follower is not None:
-            follower.applied = generation
-            follower.is_filled.set()
-            self._settle()
-
     def drop(self, link: Link) -> None:
-        """A reader is dead, and answers nobody any more."""
-        follower = self._followers.pop(link, None)
-        if follower is not None:
-            follower.know()
-            self._is_counting = bool(self._counting())
-            self._settle()
+        """A reader is dead."""
+        if link in self._links:
+            self._links.remove(link)
 
     def close(self) -> None:
-        """Follow no more; everything is settled."""
+        """Follow no more."""
         self._store.follow(None)
-        for link in tuple(self._followers):
-            self.drop(link)
+        self._stop_listening()
 
     def _note(self, steps: Sequence[Step], first: int) -> None:
-        if not self._followers:
+        if not self._links:
             return
-        if not self._batch:
-            for link in self._followers:
-                link.wake()
+        self._newest[0] = first + len(steps) - 1
         self._batch.append(pack_commit(steps, first))
-        if self._is_counting:
-            self._settling.note(steps, first + len(steps) - 1)
 
-    def _counting(self) -> dict[Link, _Follower]:
-        return {link: follower for link, follower in self._followers.items() if follower.counts}
+    def _landed(self, _: object) -> None:
+        """Send what has landed at once, as readers answer nobody until they have it; the rest of a turn together."""
+        if self._batch and not self._has_sent:
+            self._has_sent = True
+            self._loop.call_soon(self._end_turn)
+            self._send()
 
-    def _settle(self) -> None:
-        """See what is settled now, and tell each reader how far the others are where it has to know."""
-        counting = self._counting()
-        self._settling.settle(min([one.applied for one in counting.values()], default=self._settling.newest))
-        for link, follower in counting.items():
-            others = min([other.applied for other in counting.values() if other is not follower], default=ALL)
-            if others != follower.others:
-                follower.others = others
-                link.send("others", others)
+    def _end_turn(self) -> None:
+        self._has_sent = False
+        if self._batch:
+            self._send()
+
+    def _send(self) -> None:
+        self.flush()
+        for link in self._links:
+            link.flush()

@@ -12,7 +12,6 @@ from xapi_async.rpc.call import Success
 from xapi_async.wire.held import Held
 from xapi_async.wire.rpc_endpoint import CONTENT_TYPES, Asked, CallHeaders, LastReply, PathKind, Reply
 from xapi_async.workers.link import Link
-from xapi_async.workers.settling import Settling
 
 PackedCall = tuple[int, bytes, PathKind, str, CallHeaders | None]
 """A number that its answer will have, body and what it is, address of the client, headers."""
@@ -31,8 +30,7 @@ class _Held(NamedTuple):
 class Forwarding:
     """The calls of one reader that the writer has."""
 
-    def __init__(self, settling: Settling, link: Callable[[], Link]) -> None:
-        self._settling = settling
+    def __init__(self, link: Callable[[], Link]) -> None:
         self._link = link
         self._numbers = itertools.count()
         self._calls: dict[int, PackedCall] = {}  # to be sent
@@ -55,16 +53,8 @@ class Forwarding:
             self._link().send("calls", list(self._calls.values()))
             self._calls = {}
 
-    def answered(self, generation: int, written: list[int], replies: list[PackedReply]) -> None:
-        """The writer has answered calls. They may show whatever changed up to a generation.
-
-        written: the numbers of those that wrote, and have nothing to tell but that.
-        """
-        give = partial(self._give, written, replies)
-        if self._settling.is_there(generation, give):
-            give()
-
-    def _give(self, written: list[int], replies: list[PackedReply]) -> None:
+    def answered(self, written: list[int], replies: list[PackedReply]) -> None:
+        """The writer has answered calls. written: the numbers of those that wrote and have nothing to tell but that."""
         held = self._held
         for number in written:
             asked, answer = held.pop(number)

@@ -15,7 +15,6 @@ Message = tuple[Any, ...]
 Receivers = Mapping[str, Callable[..., object]]
 
 _LENGTH = 8
-_BUFFER_BYTES = 1 << 20
 
 
 class Link(asyncio.Protocol):
@@ -49,7 +48,7 @@ class Link(asyncio.Protocol):
             self._loop.call_soon(self.flush)
 
     async def drained(self) -> None:
-        """Wait until the other end has read most of what was sent. Raises ConnectionError when it is gone."""
+        """Wait until the system has taken all that was sent. Raises ConnectionError when it is gone."""
         self.flush()
         if self._room is not None:
             await asyncio.shield(self._room)
@@ -78,7 +77,8 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(_BUFFER_BYTES)
+        # uvloop then sends what is written at once, and not at the end of its turn.
+        self._transport.set_write_buffer_limits(0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The other process is gone."""

@@ -1,6 +1,7 @@
 """A reader: the program of the processes beside the writer, which starts and ends them.
 
-Run as ``python -m xapi_async.workers.reader DESCRIPTOR``, with one end of the connection to the writer.
+Run as ``python -m xapi_async.workers.reader DESCRIPTOR DESCRIPTOR``, with one end of the connection to the writer,
+and the memory that all processes share.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from xapi_async.logs import set_up_logging
 from xapi_async.observability import slow_calls
 from xapi_async.wire.app import Front, Sharing, SocketListener, bound_socket, serve
 from xapi_async.workers.forwarding import Forwarding
+from xapi_async.workers.freshness import Freshness, mapped
 from xapi_async.workers.hello import Hello, InForce
 from xapi_async.workers.link import Link, Receivers
 from xapi_async.workers.passing import PassingConnection
 from xapi_async.workers.reading import ReaderSessions, ReadingDispatcher
 from xapi_async.workers.replica import Names, Replica
-from xapi_async.workers.settling import ALL, Gate, Settling, shown_by
 
 log = logging.getLogger(__name__)
 
@@ -43,24 +44,24 @@ def main() -> None:
     # A terminal or a service manager signals all processes; readers stop when the writer has them stop.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    uvloop.run(_run(socket.socket(fileno=int(sys.argv[1]))))
+    connection, memory = map(int, sys.argv[1:])
+    uvloop.run(_run(socket.socket(fileno=connection), mapped(memory)))
 
 
-async def _run(sock: socket.socket) -> None:
-    reader = Reader()
+async def _run(sock: socket.socket, newest: memoryview) -> None:
+    reader = Reader(newest)
     sock.setblocking(False)
     await asyncio.get_running_loop().create_connection(lambda: reader.link, sock=sock)
     await reader.run()
 
 
 class Reader:
-    """One reader, from its connection to the writer on."""
+    """One reader, from its connection to the writer on. newest: see :mod:`xapi_async.workers.freshness`."""
 
-    def __init__(self) -> None:
-        self._settling = Settling()
-        self._applied, self._others = 0, ALL
-        self._forwarding = Forwarding(self._settling, lambda: self.link)
-        self._replica = Replica(self._settling, self._changed)
+    def __init__(self, newest: memoryview) -> None:
+        self._freshness = Freshness(newest)
+        self._forwarding = Forwarding(lambda: self.link)
+        self._replica = Replica(self._changed)
         self._hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
         self._go, self._stop = asyncio.Event(), asyncio.Event()
         receivers: Receivers = {
@@ -68,8 +69,6 @@ class Reader:
             "slice": self._replica.fill,
             "filled": self._filled,
             "changes": self._apply,
-            "others": self._on_others,
-            "joined": lambda: self.link.send("knows"),
             "serve": self._go.set,
             "answers": self._forwarding.answered,
             "settings": self._put_in_force,
@@ -87,7 +86,9 @@ class Reader:
         server, wire = hello.settings.server, hello.settings.wire
         set_up_logging(server.log_level, server.log_format)
         self._listening = await asyncio.to_thread(listening, server)
-        dispatcher = self._dispatcher = ReadingDispatcher(self._replica.store, self._sessions, hello.reads)
+        dispatcher = self._dispatcher = ReadingDispatcher(
+            self._replica.store, self._sessions, hello.reads, self._freshness
+        )
         slow_calls.watch(dispatcher.stats, hello.settings.slow_call_seconds)
         telling = asyncio.create_task(self._tell_for_ever())
         await self._go.wait()
@@ -99,7 +100,6 @@ class Reader:
             for address in hello.addresses
         ]
         sharing = Sharing(
-            gate=Gate(self._settling, shown_by(dispatcher.entries)),
             forward=self._forwarding.forward,
             connection=partial(PassingConnection, target=hello.passing),
         )
@@ -121,23 +121,12 @@ class Reader:
 
     def _filled(self, names: Names, generation: int) -> None:
         self._replica.filled(names)
-        self._has_applied(generation)
+        self._freshness.applied(generation)
 
     def _apply(self, batch: bytes) -> None:
         generation = self._replica.apply(batch)
         if not self._replica.is_filling:
-            self._has_applied(generation)
-
-    def _has_applied(self, generation: int) -> None:
-        self._applied = generation
-        self.link.send("applied", generation)
-        self.link.flush()  # clients of the writer wait for this
-        self._settling.settle(min(generation, self._others))
-
-    def _on_others(self, generation: int) -> None:
-        """All other readers have the changes up to a generation."""
-        self._others = generation
-        self._settling.settle(min(generation, self._applied))
+            self._freshness.applied(generation)
 
     def _changed(self, cls: type[ApiClass], ref: str) -> None:
         if cls is Session:

@@ -23,10 +23,10 @@ from xapi_async.wire.app import Bound, Front, Sharing
 from xapi_async.wire.routing import Routes
 from xapi_async.workers.answering import Answering
 from xapi_async.workers.feed import Feed
+from xapi_async.workers.freshness import mapped, shared_number
 from xapi_async.workers.hello import Hello, InForce
 from xapi_async.workers.link import Link, Receivers
 from xapi_async.workers.passing import PassedConnection
-from xapi_async.workers.settling import Gate, Settling, shown_by
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +57,17 @@ class Readers:
     server's own listening: readers need answers until they have ended.
     """
 
-    def __init__(self, count: int, dispatcher: Dispatcher, store: Store) -> None:
-        settling = Settling()
+    def __init__(self, count: int, store: Store) -> None:
         self._count = count
-        self._feed = Feed(store, settling) if count else None
-        self.sharing = Sharing(Gate(settling, shown_by(dispatcher.entries()))) if count else None
+        self._stack = AsyncExitStack()
+        self._memory = shared_number() if count else -1
+        self._feed: Feed | None = None
+        if count:
+            self._stack.callback(os.close, self._memory)
+            self._feed = Feed(store, mapped(self._memory))
+        self.sharing = Sharing() if count else None
         self._alive: set[_Reader] = set()
         self._keeping: list[asyncio.Task[None]] = []
-        self._stack = AsyncExitStack()
         self._settings: InForce | None = None
         self._refused_before = 0  # by readers that have ended
         self._is_stopping = False
@@ -133,7 +136,7 @@ class Readers:
                 writer.bound.addresses,
                 passing,
             )
-            reader = _Reader(writer, feed, partial(_set_once, started))
+            reader = _Reader(writer, feed, self._memory, partial(_set_once, started))
             try:
                 await self._live(reader, hello)
             except OSError as error:
@@ -188,7 +191,7 @@ class AllTraffic:
 
 
 async def _watch(reader: _Reader, seconds: float) -> None:
-    """Kill a reader from which nothing is heard: nobody's changes settle without it."""
+    """Kill a reader from which nothing is heard: its clients hear nothing either."""
     pause = seconds / 5
     loop = asyncio.get_running_loop()
     while True:
@@ -203,19 +206,18 @@ async def _watch(reader: _Reader, seconds: float) -> None:
 
 
 class _Reader:
-    """One process, for one life. on_serving: called when it answers clients."""
+    """One process, for one life. memory: what all processes share. on_serving: called when it answers clients."""
 
-    def __init__(self, writer: Writer, feed: Feed, on_serving: Callable[[], object]) -> None:
+    def __init__(self, writer: Writer, feed: Feed, memory: int, on_serving: Callable[[], object]) -> None:
         self.pid = 0
         self.connections = self.refused = 0
         self._writer = writer
         self._feed = feed
+        self._memory = memory
         self._process: asyncio.subprocess.Process | None = None
         self._loop = asyncio.get_running_loop()
         self._answering = Answering(writer.bound.front.endpoint, lambda: self.link.wake())
         receivers: Receivers = {
-            "applied": lambda generation: feed.applied(self.link, generation),
-            "knows": lambda: feed.known(self.link),
             "calls": self._answering.calls,
             "gone": self._answering.gone,
             "used": self._on_used,
@@ -227,11 +229,12 @@ class _Reader:
         """Start the process."""
         ours, theirs = socket.socketpair()
         with theirs:
-            command = (sys.executable, "-m", "xapi_async.workers.reader", str(theirs.fileno()))
+            passed = theirs.fileno(), self._memory
+            command = (sys.executable, "-m", "xapi_async.workers.reader", *map(str, passed))
             # What the variables say has become settings, and some of it is secret.
             environment = {name: value for name, value in os.environ.items() if not name.startswith("XAPI_")}
             self._process = await asyncio.create_subprocess_exec(
-                *command, pass_fds=(theirs.fileno(),), env=environment, stdin=asyncio.subprocess.DEVNULL
+                *command, pass_fds=passed, env=environment, stdin=asyncio.subprocess.DEVNULL
             )
         ours.setblocking(False)
         await self._loop.create_connection(lambda: self.link, sock=ours)
@@ -243,7 +246,6 @@ class _Reader:
         self.link.send("hello", hello)
         try:
             await self._feed.begin(self.link)
-            await self._feed.count(self.link)
             self.link.send("serve")
         except ConnectionError:
             pass  # it is dead, which is seen elsewhere
@@ -267,7 +269,7 @@ class _Reader:
         self._feed.flush()
         answers = self._answering.take()
         if answers is not None:
-            self.link.send("answers", self._feed.newest, *answers)
+            self.link.send("answers", *answers)
 
     def _on_used(self, sessions: tuple[str, ...], stats: dict[str, MethodStats], traffic: tuple[int, int]) -> None:
         for session in sessions:

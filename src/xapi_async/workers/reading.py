@@ -12,11 +12,12 @@ from xapi_async.operations import role
 from xapi_async.rpc import convert
 from xapi_async.rpc.call import Call, Failure, Outcome
 from xapi_async.rpc.dispatcher import internal_error, read_answer
-from xapi_async.rpc.entries import Entry, entries
+from xapi_async.rpc.entries import entries
 from xapi_async.rpc.login import READ_ONLY_SID, Identity
 from xapi_async.rpc.sessions import SessionCaller
 from xapi_async.rpc.stats import CallStats
-from xapi_async.wire.rpc_endpoint import ElsewhereError
+from xapi_async.wire.rpc_endpoint import ElsewhereError, LaterError
+from xapi_async.workers.freshness import Freshness
 
 
 class ReaderSessions:
@@ -62,23 +63,22 @@ class ReaderSessions:
 class ReadingDispatcher:
     """Answers reading messages as the writer's dispatcher does. reads: their names, as the writer says."""
 
-    def __init__(self, store: Store, sessions: ReaderSessions, reads: Collection[str]) -> None:
-        self.entries: tuple[Entry, ...] = tuple(
-            entry
-            for entry in entries(store, {}, role.readers(store), {})
-            if entry.name in reads and entry.read is not None
-        )
+    def __init__(self, store: Store, sessions: ReaderSessions, reads: Collection[str], freshness: Freshness) -> None:
+        self._freshness = freshness
         self.stats = CallStats()
         self._table: dict[str, Callable[[Call], Outcome]] = {}
-        for entry in self.entries:
-            answer = read_answer(entry, sessions.caller)
-            self._table[entry.name] = self._table[entry.name.replace(".", "_", 1)] = answer
+        for entry in entries(store, {}, role.readers(store), {}):
+            if entry.name in reads and entry.read is not None:
+                answer = read_answer(entry, sessions.caller)
+                self._table[entry.name] = self._table[entry.name.replace(".", "_", 1)] = answer
 
     def call(self, call: Call) -> Outcome:
-        """Answer a call. Raises ElsewhereError for one that is not to be answered here."""
+        """Answer a call. Raises ElsewhereError for one that is not to be answered here, LaterError for one not now."""
         answer = self._table.get(call.method)
         if answer is None:
             raise ElsewhereError
+        if self._freshness.is_behind:
+            raise LaterError(self._freshness.wait)
         start, code = perf_counter(), None
         outcome: Outcome
         try:

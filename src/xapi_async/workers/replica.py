@@ -14,8 +14,7 @@ from xapi_async.objects.entity import Late, declared_class, put_off
 from xapi_async.objects.journal import MemoryJournal
 from xapi_async.objects.store import Store
 from xapi_async.operations.marking import allowed_operations
-from xapi_async.workers.changes import LATE_FIELD, PackedObject, Unpacker, unpack_step, unpacked_batch
-from xapi_async.workers.settling import Settling
+from xapi_async.workers.changes import LATE_FIELD, PackedObject, Unpacker, unpack_commit, unpacked_batch
 
 Names = Mapping[int, Mapping[str, tuple[str, ...]]]
 
@@ -23,9 +22,8 @@ Names = Mapping[int, Mapping[str, tuple[str, ...]]]
 class Replica:
     """The copy. changed: called with class and reference of each object that changes."""
 
-    def __init__(self, settling: Settling, changed: Callable[[type[ApiClass], str], None]) -> None:
+    def __init__(self, changed: Callable[[type[ApiClass], str], None]) -> None:
         self.store = Store(MemoryJournal())
-        self._settling = settling
         self._changed = changed
         self._unpacker: Unpacker | None = Unpacker()  # as long as the snapshot is on its way
         # What the writer put off is put off here as well, and comes to the same when it is asked for.
@@ -58,16 +56,14 @@ class Replica:
 
     def apply(self, batch: bytes) -> int:
         """Apply changes, and give the generation of the last."""
-        store, settling, is_filling = self.store, self._settling, self.is_filling
+        store, is_filling = self.store, self.is_filling
         generation = 0
-        for first, packed in unpacked_batch(batch):
-            steps = [unpack_step(one) for one in packed]
-            for generation, step in enumerate(steps, first):
+        for commit in unpacked_batch(batch):
+            for generation, step in enumerate(unpack_commit(commit), commit[0]):
                 if is_filling and step.operation != "add" and store.find(step.cls, step.ref) is None:
                     continue  # it will come with this change in it, or not at all
                 store.repeat(step, generation)
                 self._changed(step.cls, step.ref)
-            settling.note(steps, generation)
         return generation
 
 
