@@ -18,6 +18,9 @@ from xapi_async.datamodel.types import ApiType, Scalar
 from xapi_async.objects.entity import Entity
 from xapi_async.operations.context import Origin
 
+WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
+"""The methods that wait for events, and so are slow on purpose."""
+
 
 class DateTime(str):
     """A date as it came over the wire, told apart from an ordinary string."""

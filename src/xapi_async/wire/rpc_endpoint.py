@@ -14,13 +14,14 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Origin
-from xapi_async.rpc.call import Call, Failure, Outcome, Success, Waiting, Writing
+from xapi_async.rpc.call import WAITING, Call, Failure, Outcome, Success, Waiting, Writing
 from xapi_async.rpc.dispatcher import internal_error
 from xapi_async.wire import jsonrpc, xmlrpc
 from xapi_async.wire.call_format import BadRequestError, Body, Decoded, Encode
 from xapi_async.wire.gradual import WITH_MANY, Gradually, Records, takes_long
 from xapi_async.wire.held import Held
 from xapi_async.wire.kept import Kept
+from xapi_async.wire.remembered import Remembered
 from xapi_async.wire.settings import WireSettings
 
 log = logging.getLogger(__name__)
@@ -33,11 +34,8 @@ RPC_PATHS: Mapping[str, PathKind] = {"/": "xml", "/jsonrpc": "json", "/json": "e
 
 CONTENT_TYPES = {"xml": "text/xml", "json": "application/json"}
 
-_REPEATED_CALLS = 8192
 _REPEATED_BYTES = 512
-"""How many calls are remembered as read, and how long they may be: a few megabytes at the most."""
-
-_WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
+"""How long calls may be that are remembered as read: all of them are a few megabytes at the most."""
 
 
 class Dispatcher(Protocol):
@@ -132,9 +130,14 @@ class RpcEndpoint:
         self._xml = xmlrpc.XmlEncoder(kept)
         self._json = jsonrpc.JsonEncoder(kept)
         self._gradually = Gradually()
-        self._plain: dict[bytes, Decoded] = {}
+        self._plain = Remembered[Decoded]()
         self._last_told, self._last_written = LastReply(), LastReply()
         self.pending = 0
+
+    def limit(self, settings: WireSettings) -> None:
+        """Put other limits in force; calls that were read under the old ones are read anew."""
+        self.settings = settings
+        self._plain.clear()
 
     def read(self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None) -> Asked:
         """The call in a body. Raises BadRequestError where there is none."""
@@ -151,7 +154,7 @@ class RpcEndpoint:
         if headers is not None:
             call.subtask_of, call.task_id = headers.subtask_of, headers.task_id
             call.task_other_config = headers.task_other_config
-        return Asked(body, kind, decoded, call, headers, body in self._plain)
+        return Asked(body, kind, decoded, call, headers, self._plain.find(body) is not None)
 
     def answer(self, asked: Asked) -> Reply | Pending | Held:
         """Answer a call."""
@@ -192,13 +195,13 @@ class RpcEndpoint:
             return Reply(content_type, decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
         if isinstance(outcome, Waiting):
             return _HeldHere(self, outcome, decoded.encode, content_type)
-        return Pending(self._finish(decoded, outcome, content_type), decoded.method in _WAITING)
+        return Pending(self._finish(decoded, outcome, content_type), decoded.method in WAITING)
 
     def _forwarded(self, asked: Asked) -> Held:
         assert self._forward is not None  # who has no other process does not name one
         decoded = asked.decoded
         stopped = partial(_stopped, decoded, CONTENT_TYPES[asked.kind])
-        return self._forward(asked, only_waits=decoded.method in _WAITING, stopped=stopped)
+        return self._forward(asked, only_waits=decoded.method in WAITING, stopped=stopped)
 
     def written(self, decoded: Decoded, content_type: str, outcome: Outcome) -> Reply:
         """The answer to a write. Nearly all that land are answered the same, which is written once."""
@@ -217,15 +220,13 @@ class RpcEndpoint:
             encode = partial(self._json.response, call.version, call.id)
             return Decoded(call.method, call.params, call.text_checked, encode)
         # Clients that watch something send the same few calls over and over, to the letter.
-        known = self._plain.get(body)
+        known = self._plain.find(body)
         if known is not None:
             return known
         method, params, is_text_legal = xmlrpc.decode_call(body, self.settings.max_depth)
         decoded = Decoded(method, params, is_text_legal, self._xml.body)
-        if len(body) <= _REPEATED_BYTES and all(type(param) is str for param in params):
-            if len(self._plain) >= _REPEATED_CALLS:
-                self._plain.clear()
-            self._plain[body] = decoded
+        if len(body) <= _REPEATED_BYTES and all(map(_is_flat, params)):
+            self._plain.add(body, decoded, method)
         return decoded
 
     def is_settled(self, then: Callable[[], None]) -> bool:
@@ -250,6 +251,16 @@ class RpcEndpoint:
             return Reply(content_type, _encoded(decoded.encode, decoded.method, result))
         finally:
             self.pending -= 1
+
+
+def _is_flat(param: Any) -> bool:
+    """Whether a parameter is one that no call changes: a plain value, or a list of texts, which becomes a set."""
+    if type(param) is list:
+        return all(type(item) is str for item in param)
+    return type(param) in _FLAT
+
+
+_FLAT = (str, float, int, bool)
 
 
 def reply_to(asked: Asked, outcome: Outcome) -> Reply:
