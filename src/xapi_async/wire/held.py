@@ -15,14 +15,15 @@ class Held:
 
     give_up: ends what is waited for, of a call that only waits; None where the call goes on without its client.
     stopped: the answer where the server stops before; None where then there is none.
+    is_coming: whether the answer is about to come, or has come, or was given up.
     """
 
-    __slots__ = ("_ended", "_give_up", "_is_coming", "_stopped", "_taker")
+    __slots__ = ("_ended", "_give_up", "_stopped", "_taker", "is_coming")
 
     def __init__(self, give_up: Callable[[], object] | None = None, stopped: Callable[[], Reply] | None = None) -> None:
         self._give_up = give_up
         self._stopped = stopped
-        self._is_coming = False  # or has come, or was given up
+        self.is_coming = False
         self._taker: Callable[[Reply], None] | None = None
         self._ended: asyncio.Future[None] | None = None
 
@@ -37,18 +38,18 @@ class Held:
 
     def come(self, reply: Reply) -> None:
         """The answer is there."""
-        self._is_coming = True
+        self.is_coming = True
         self._end(reply)
 
     def come_late(self, reply: Reply) -> None:
         """The answer is there, unless the server has stopped meanwhile."""
-        if not self._is_coming:
+        if not self.is_coming:
             self.come(reply)
 
     def cancel(self) -> None:
         """Nobody wants it any more; where it is about to come, it still does."""
-        if not self._is_coming and self._give_up is not None:
-            self._is_coming = True
+        if not self.is_coming and self._give_up is not None:
+            self.is_coming = True
             self._give_up()
             self._end(None)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
@@ -21,6 +21,7 @@ from xapi_async.wire.call_format import BadRequestError, Body, Decoded, Encode
 from xapi_async.wire.gradual import WITH_MANY, Gradually, Records, takes_long
 from xapi_async.wire.held import Held
 from xapi_async.wire.kept import Kept
+from xapi_async.wire.outbox import Outbox
 from xapi_async.wire.remembered import Remembered
 from xapi_async.wire.settings import WireSettings
 
@@ -131,6 +132,8 @@ class RpcEndpoint:
         self._json = jsonrpc.JsonEncoder(kept)
         self._gradually = Gradually()
         self._plain = Remembered[Decoded]()
+        self.outbox = Outbox()
+        self.tell = self._tell  # one that is the same for all who wait
         self._last_told, self._last_written = LastReply(), LastReply()
         self.pending = 0
 
@@ -210,9 +213,28 @@ class RpcEndpoint:
     async def _written_gradually(self, records: Records, outcome: Success) -> Success:
         return outcome._replace(value=await self._gradually.write(records, outcome.value))
 
-    def told(self, waiting: Waiting, value: Any, encode: Encode, content_type: str) -> Reply:
-        """The answer to a call that waited, from what it was told. Many are told the same, which is written once."""
-        return self._last_told.to(value, encode, waiting.method, waiting.finish(waiting, value), content_type)
+    def _tell(self, waiting: Sequence[Waiting], value: Any) -> None:
+        """Answer calls that waited and are told the same, which is written once for all of them."""
+        held: list[_HeldHere] = [one.held for one in waiting]
+        for one in held:
+            one.is_coming = True
+        self.pending -= len(held)
+        outcome = waiting[0].finish(waiting, value)
+        give = partial(self._give, held, waiting[0].method, value, outcome)
+        if self.is_settled(give):
+            give()
+
+    def _give(self, held: Sequence[_HeldHere], method: str, value: Any, outcome: Outcome) -> None:
+        encode = None
+        with self.outbox.together():
+            for one in held:
+                if one.encode is not encode:
+                    encode = one.encode
+                    reply = self._last_told.to(value, encode, method, outcome, one.content_type)
+                try:
+                    one.come(reply)
+                except Exception:  # others wait as well
+                    log.exception("a caller who waited could not be answered")
 
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
@@ -272,29 +294,20 @@ def reply_to(asked: Asked, outcome: Outcome) -> Reply:
 class _HeldHere(Held):
     """One whose wait is in this process."""
 
-    __slots__ = ("_content_type", "_encode", "_endpoint", "_waiting")
+    __slots__ = ("_endpoint", "content_type", "encode")
 
     def __init__(self, endpoint: RpcEndpoint, waiting: Waiting, encode: Encode, content_type: str) -> None:
         super().__init__(waiting.give_up)
         self._endpoint = endpoint
-        self._waiting = waiting
-        self._encode = encode
-        self._content_type = content_type
-        waiting.tell = self._tell
+        self.encode = encode
+        self.content_type = content_type
+        waiting.held, waiting.tell = self, endpoint.tell
         endpoint.pending += 1
 
     def cancel(self) -> None:
-        if not self._is_coming:
+        if not self.is_coming:
             self._endpoint.pending -= 1
         super().cancel()
-
-    def _tell(self, value: Any) -> None:
-        endpoint = self._endpoint
-        endpoint.pending -= 1
-        self._is_coming = True
-        reply = endpoint.told(self._waiting, value, self._encode, self._content_type)
-        if endpoint.is_settled(lambda: self._end(reply)):
-            self._end(reply)
 
 
 class _HeldWrite(Held):
