@@ -66,13 +66,16 @@ def test_who_is_told_again_while_others_go_on_rests_again() -> None:
             one.is_told()
         for one in ones:
             one.comes_back()
-        while resting(ones) == 2000 - 256:
+        for _ in range(3):
             await asyncio.sleep(0)
-        ones[0].is_told()
-        ones[0].comes_back()
-        assert ones[0].is_resting
-        while resting(ones):
+        assert 0 < resting(ones) < 2000 - 256
+        assert not ones[300].is_resting
+        ones[300].is_told()
+        ones[300].comes_back()
+        assert ones[300].is_resting
+        for _ in range(20):
             await asyncio.sleep(0)
+        assert not resting(ones)
 
     asyncio.run(scene())
 
