@@ -373,7 +373,8 @@ def _arguments(entry: Entry, call: Call) -> list[Any]:
         return []
     sent = call.params[skip : skip + len(declared)]
     args = [convert_param(param) for convert_param, param in zip(entry.converters, sent, strict=False)]
-    args.extend(param.default for param in declared[len(args) :])
+    if len(args) < len(declared):
+        args.extend(param.default for param in declared[len(args) :])
     return args
 
 
