@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import xmlrpc.client
 from collections.abc import Iterator
 from typing import Any
@@ -279,6 +280,35 @@ def test_calls_that_waited_are_counted_as_any_others(server: InnerServer) -> Non
             assert after.seconds > seconds
 
         asyncio.run(scene())
+
+
+def test_nothing_is_left_of_those_who_were_told_or_gave_up(server: InnerServer) -> None:
+    with server.session() as session:
+        api = session.xenapi
+        (pool,) = api.pool.get_all()
+        token = api.event_from(["pool"], "", 0.0)["token"]
+
+        async def scene() -> None:
+            address = urlsplit(server.url)
+            lines = [await asyncio.open_connection(address.hostname, address.port) for _ in range(100)]
+            for _, stream in lines:
+                stream.write(request(session.handle, token))
+            await asyncio.to_thread(until, lambda: server.core.events.waiting == 100)
+            for _, stream in lines[::2]:
+                stream.close()
+            await asyncio.to_thread(until, lambda: server.core.events.waiting == 50)
+            await asyncio.to_thread(api.pool.set_name_description, pool, "told and forgotten")
+            for reader, stream in lines[1::2]:
+                await kept_answer(reader)
+                stream.close()
+
+        gc.collect()
+        gc.disable()
+        try:
+            asyncio.run(scene())
+            until(lambda: not any(type(one).__name__ in ("Waiter", "_HeldHere") for one in gc.get_objects()))
+        finally:
+            gc.enable()
 
 
 def request(session: str, token: str) -> bytes:

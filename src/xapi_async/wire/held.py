@@ -78,6 +78,7 @@ class Held:
 
     def _end(self, reply: Reply | None) -> None:
         taker, self._taker = self._taker, None
+        self._give_up = None  # what is waited for knows this, so that neither would go before garbage is looked for
         if reply is not None and taker is not None:
             taker(reply)
         if self._ended is not None and not self._ended.done():
