@@ -262,11 +262,12 @@ class Waiters:
         """Tell those at the front of the queue, as many as others can be kept waiting for."""
         queue = self._queue
         ends = perf_counter() + _TURN_SECONDS
-        left = _TURN_WAITERS
+        left, together = _TURN_WAITERS, 1
         while queue and left > 0 and perf_counter() < ends:
             same = queue[0]
-            told = list(islice(same.waiters, _TOGETHER))
+            told = list(islice(same.waiters, together))
             left -= max(1, len(told))
+            together = min(2 * together, _TOGETHER)  # how long one takes shows with the first ones
             batch = self._batches.get(same.group.subscription, same.key.generation, same.key.message_generation)
             # Where there are no events, what came is gone again.
             is_told = bool(told) and (bool(batch.events) or same.must_end)
@@ -290,7 +291,7 @@ class Waiters:
 _TURN_SECONDS = 0.004
 _TURN_WAITERS = 256
 _TOGETHER = 64
-"""How many are told in a turn at the most, and how many of them before the clock is looked at."""
+"""How many are told in a turn at the most, and how many of them together, before the clock is looked at."""
 
 _TELLING_SECONDS = 5e-6
 """What telling one waiter takes, at least."""
