@@ -2,7 +2,7 @@
 
 Sending goes all the way through the system's network to the client, and leaves nothing in the processor's caches
 of what the next answer is made ready with. Where thousands are told something, each by a few microseconds of
-work, that made it a third longer.
+work, that made it a quarter longer.
 """
 
 from __future__ import annotations
