@@ -21,6 +21,35 @@ LIMIT = "fan-out"
 _LONGEST = 30.0
 _SLACK = 0.2
 """Seconds that the server is watched after the last answer: what it still has to do is part of the cost."""
+_LOOK, _BUSY = 0.1, 0.3
+"""Where clients have come back it is watched on: for as long as it uses so much of each so many seconds."""
+
+_BEFORE_TOKEN, _TOKEN_SIZE = b"<name>token</name><value>", 41
+_BACK_ROUNDS = 3
+"""Changes after which the clients come back."""
+
+_QUIET, _BRIEFLY = 20.0, 2.0
+"""Seconds that a server has at the most to come to rest before a change; before one after which clients come back."""
+
+
+class ComingBack:
+    """What clients send who come back as soon as they are told.
+
+    request, token: what they waited with before, with the token in it. The next one has that of their answer.
+    """
+
+    def __init__(self, request: bytes, token: bytes = b"") -> None:
+        self._request = request
+        self._token = token
+
+    def request(self, answer: bytes | bytearray) -> bytes:
+        """The request after an answer."""
+        start = answer.rfind(_BEFORE_TOKEN) + len(_BEFORE_TOKEN)
+        token = bytes(answer[start : start + _TOKEN_SIZE])
+        if self._token and token != self._token:
+            self._request = self._request.replace(self._token, token)  # tokens are all of the same size
+            self._token = token
+        return self._request
 
 
 @dataclass(frozen=True)
@@ -40,7 +69,8 @@ class Told:
 def wait_for_changes(port: int, clients: int, pids: Sequence[int], control: Control) -> None:
     """In the generator's process: have clients wait, make a change, measure, and so on.
 
-    It is told ("wait", request), ("change", request, marker of answers that tell of it), and at last None.
+    It is told ("wait", request), ("change", request, marker of answers that tell of it, what those send who come
+    back or None), and at last None.
     """
     waiting = connect("127.0.0.1", port, clients, XML_SUCCESS)
     (changing,) = connect("127.0.0.1", port, 1, XML_SUCCESS)
@@ -54,17 +84,23 @@ def wait_for_changes(port: int, clients: int, pids: Sequence[int], control: Cont
                 one.send(order[1])
             say(control, "waiting")
         else:
-            _, request, marker = order
+            _, request, marker, back = order
             for one in waiting:
                 one.marker = marker
-            say(control, _change(poll, by_fd, changing, request, pids))
+                one.body = bytearray() if back else None
+            say(control, _change(poll, by_fd, changing, request, pids, back))
     poll.close()
     for one in by_fd.values():
         one.close()
 
 
 def _change(
-    poll: select.epoll, by_fd: dict[int, Connection], changing: Connection, request: bytes, pids: Sequence[int]
+    poll: select.epoll,
+    by_fd: dict[int, Connection],
+    changing: Connection,
+    request: bytes,
+    pids: Sequence[int],
+    back: ComingBack | None,
 ) -> Told:
     before = sum(cpu_time(pid).total for pid in pids)
     arrived: list[float] = []
@@ -85,11 +121,25 @@ def _change(
             errors += state != GOOD
             if one is changing:
                 answered = time.perf_counter() - sent
-            else:
-                arrived.append(time.perf_counter() - sent)
+                continue
+            arrived.append(time.perf_counter() - sent)
+            if back is not None and state == GOOD:
+                one.send(back.request(one.body or b""))
     time.sleep(_SLACK)
+    if back is not None:
+        _watch_on(pids)
     cpu = sum(cpu_time(pid).total for pid in pids) - before
     return Told(sorted(arrived), answered, cpu, errors + left)
+
+
+def _watch_on(pids: Sequence[int]) -> None:
+    """Wait until those who came back have been served."""
+    used, busy = sum(cpu_time(pid).total for pid in pids), True
+    ends = time.perf_counter() + _LONGEST
+    while busy and time.perf_counter() < ends:
+        time.sleep(_LOOK)
+        before, used = used, sum(cpu_time(pid).total for pid in pids)
+        busy = used - before > _BUSY * _LOOK
 
 
 def measure(clients: int, seconds: float, rounds: int) -> Iterator[Row]:
@@ -101,6 +151,7 @@ def measure(clients: int, seconds: float, rounds: int) -> Iterator[Row]:
             idle, ours, size = _events(generator, server, clients, seconds, rounds)
         with peer("sized", LIMIT, str(size)) as limit:
             sent = _canned(generator, limit, clients, rounds)
+    ours, ours_back, sent, sent_back = ours[:rounds], ours[rounds:], sent[:rounds], sent[rounds:]
     name = f"{clients:,} waiting in event.from"
     yield Row(f"{name}, nothing happens", idle * 100, "% core", goal=at_most(idle * 100, 1, "%"),
               note=f"over {seconds:g} s once all of them wait; {alone * 100:.2f} % before they came")  # fmt: skip
@@ -113,26 +164,40 @@ def measure(clients: int, seconds: float, rounds: int) -> Iterator[Row]:
     each, least = (_median([told.cpu for told in one]) / clients * 1e6 for one in (ours, sent))
     yield Row(f"{name}, told", each, "µs CPU", each / max(1e-9, least), LIMIT, note="for each client")
     yield Row(f"{LIMIT} of {size:,} bytes, told", least, "µs CPU", is_peer=True)
+    each, least = (_median([told.cpu for told in one]) / clients * 1e6 for one in (ours_back, sent_back))
+    yield Row(f"{name}, told and back", each, "µs CPU", each / max(1e-9, least), LIMIT,
+              note=f"for each client, which asks for more as soon as it is told; {_when(ours_back)}",
+              errors=sum(told.errors for told in ours_back))  # fmt: skip
+    yield Row(f"{LIMIT} of {size:,} bytes, told and back", least, "µs CPU", note=_when(sent_back),
+              errors=sum(told.errors for told in sent_back), is_peer=True)  # fmt: skip
 
 
 def _events(
     generator: Generator, server: Running, clients: int, seconds: float, rounds: int
 ) -> tuple[float, list[Told], int]:
-    """The share of a core while nothing happens, what came of each change, and the size of an answer."""
+    """The share of a core while nothing happens, what came of each change, and the size of an answer.
+
+    After the last of the changes clients come back.
+    """
     client, session = server.client(), server.session()
     vm = client.VM.get_all(session)["Value"][0]
     generator.begin(wait_for_changes, server.port, clients, server.pids)
     idle, told, size = 0.0, [], 0
-    for number in range(rounds):
-        token = client.event_from(session, ["vm"], "", 0.0)["Value"]["token"]
-        wait = xml("event.from", session, ["vm"], token, 300.0)
-        generator.tell(("wait", wait))
-        generator.hear()
-        server.wait_until_quiet()
+    back: ComingBack | None = None
+    for number in range(rounds + _BACK_ROUNDS):
+        if back is None:
+            token = client.event_from(session, ["vm"], "", 0.0)["Value"]["token"]
+            wait = xml("event.from", session, ["vm"], token, 300.0)
+            generator.tell(("wait", wait))
+            generator.hear()
+            server.wait_until_quiet(_QUIET if number < rounds else _BRIEFLY)
         if number == 0:
             idle = _idle(server, seconds)
+        if number == rounds:
+            back = ComingBack(wait, token.encode())
         text = f"change number {number}."
-        generator.tell(("change", xml("VM.set_name_description", session, vm, text), text.encode()))
+        change = xml("VM.set_name_description", session, vm, text)
+        generator.tell(("change", change, text.encode(), back))
         told.append(generator.hear())
         size = len(server.body(wait))
     generator.tell()
@@ -149,12 +214,14 @@ def _idle(server: Running, seconds: float) -> float:
 
 def _canned(generator: Generator, server: Running, clients: int, rounds: int) -> list[Told]:
     generator.begin(wait_for_changes, server.port, clients, server.pids)
-    told = []
-    for _ in range(rounds):
-        generator.tell(("wait", post("/wait", b"")))
-        generator.hear()
-        server.wait_until_quiet()
-        generator.tell(("change", post("/", b""), XML_SUCCESS))
+    told, wait = [], post("/wait", b"")
+    for number in range(rounds + _BACK_ROUNDS):
+        if number <= rounds:  # after that they wait already
+            generator.tell(("wait", wait))
+            generator.hear()
+            server.wait_until_quiet(_QUIET if number < rounds else _BRIEFLY)
+        back = ComingBack(wait) if number >= rounds else None
+        generator.tell(("change", post("/", b""), XML_SUCCESS, back))
         told.append(generator.hear())
     generator.tell()
     generator.result()

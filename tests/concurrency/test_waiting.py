@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import xmlrpc.client
 from collections.abc import Iterator
 from typing import Any
@@ -224,8 +225,98 @@ def test_those_who_are_told_in_a_crowd_come_back_and_are_told_again(server: Inne
         assert events.waiting == 0
 
 
+def test_whoever_is_told_in_a_crowd_and_asks_for_other_things_at_once_gets_them_in_order(server: InnerServer) -> None:
+    with server.session() as session:
+        api = session.xenapi
+        (pool,) = api.pool.get_all()
+        token = api.event_from(["pool"], "", 0.0)["token"]
+        asks = [call("pool.get_uuid", session.handle, pool), call("pool.get_all", session.handle)]
+        expected = [api.pool.get_uuid(pool), [pool]]
+
+        async def client(number: int) -> list[Any]:
+            address = urlsplit(server.url)
+            reader, stream = await asyncio.open_connection(address.hostname, address.port)
+            early = number % 4 == 0  # before it is told, so that it is answered in one go
+            stream.write(b"".join((request(session.handle, token), *(asks if early else ()))))
+            (event,) = (await kept_answer(reader))["Value"]["events"]
+            assert event["ref"] == pool
+            if not early:
+                stream.write(b"".join(asks))
+            if number % 2:
+                stream.write_eof()  # it still wants to know
+            answers = [(await kept_answer(reader))["Value"] for _ in asks]
+            stream.close()
+            return answers
+
+        async def scene() -> list[list[Any]]:
+            clients = [asyncio.create_task(client(number)) for number in range(CLIENTS)]
+            await asyncio.to_thread(until, lambda: server.core.events.waiting == CLIENTS)
+            await asyncio.to_thread(api.pool.set_name_description, pool, "told to all")
+            return await asyncio.gather(*clients)
+
+        assert asyncio.run(scene()) == [expected] * CLIENTS
+
+
+def test_calls_that_waited_are_counted_as_any_others(server: InnerServer) -> None:
+    stats = server.core.dispatcher.stats
+    with server.session() as session:
+        api = session.xenapi
+        network = api.network.get_all()[0]
+        token = api.event_from(["*"], "", 0.0)["token"]
+
+        async def scene() -> None:
+            waits = [
+                asyncio.create_task(wait_for_events(server.url, session.handle, ["network"], token))
+                for _ in range(CLIENTS)
+            ]
+            await asyncio.to_thread(until, lambda: server.core.events.waiting == CLIENTS)
+            before = stats.methods["event.from"]
+            successes, buckets, seconds = before.successes, sum(before.buckets), before.seconds
+            await asyncio.to_thread(api.network.set_name_description, network, "counted")
+            await asyncio.gather(*waits)
+            after = stats.methods["event.from"]
+            assert after.successes == successes + CLIENTS
+            assert sum(after.buckets) == buckets + CLIENTS
+            assert after.seconds > seconds
+
+        asyncio.run(scene())
+
+
+def test_nothing_is_left_of_those_who_were_told_or_gave_up(server: InnerServer) -> None:
+    with server.session() as session:
+        api = session.xenapi
+        (pool,) = api.pool.get_all()
+        token = api.event_from(["pool"], "", 0.0)["token"]
+
+        async def scene() -> None:
+            address = urlsplit(server.url)
+            lines = [await asyncio.open_connection(address.hostname, address.port) for _ in range(100)]
+            for _, stream in lines:
+                stream.write(request(session.handle, token))
+            await asyncio.to_thread(until, lambda: server.core.events.waiting == 100)
+            for _, stream in lines[::2]:
+                stream.close()
+            await asyncio.to_thread(until, lambda: server.core.events.waiting == 50)
+            await asyncio.to_thread(api.pool.set_name_description, pool, "told and forgotten")
+            for reader, stream in lines[1::2]:
+                await kept_answer(reader)
+                stream.close()
+
+        gc.collect()
+        gc.disable()
+        try:
+            asyncio.run(scene())
+            until(lambda: not any(type(one).__name__ in ("Waiter", "_HeldHere") for one in gc.get_objects()))
+        finally:
+            gc.enable()
+
+
 def request(session: str, token: str) -> bytes:
-    body = xmlrpc.client.dumps((session, ["pool"], token, 60.0), "event.from").encode()
+    return call("event.from", session, ["pool"], token, 60.0)
+
+
+def call(method: str, *params: Any) -> bytes:
+    body = xmlrpc.client.dumps(params, method).encode()
     return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 

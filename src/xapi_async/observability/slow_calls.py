@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from xapi_async.rpc.call import WAITING
 from xapi_async.rpc.stats import CallStats
 
 log = logging.getLogger(__name__)
-
-WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
-"""Methods that are slow on purpose."""
 
 
 def watch(stats: CallStats, seconds: float) -> None:

@@ -17,15 +17,17 @@ class Alarms(Generic[T]):
         self._ring = ring
         self._due: dict[int, tuple[dict[T, None], asyncio.TimerHandle]] = {}
 
-    def set(self, whose: T, seconds: float) -> int:
-        """Let the time of somebody be over in so many seconds, never earlier; gives what :meth:`clear` takes."""
-        loop = asyncio.get_running_loop()
-        moment = int((loop.time() + seconds) / self._moment) + 1
+    def moment(self, seconds: float) -> int:
+        """The moment in which so many seconds are over, never earlier."""
+        return int((asyncio.get_running_loop().time() + seconds) / self._moment) + 1
+
+    def set(self, whose: T, moment: int) -> None:
+        """Let the time of somebody be over in a moment to come."""
         found = self._due.get(moment)
         if found is None:
-            found = self._due[moment] = {}, loop.call_at(moment * self._moment, self._over, moment)
+            timer = asyncio.get_running_loop().call_at(moment * self._moment, self._over, moment)
+            found = self._due[moment] = {}, timer
         found[0][whose] = None
-        return moment
 
     def clear(self, whose: T, moment: int) -> None:
         """Forget somebody, whose time may be over already."""

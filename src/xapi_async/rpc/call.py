@@ -18,6 +18,9 @@ from xapi_async.datamodel.types import ApiType, Scalar
 from xapi_async.objects.entity import Entity
 from xapi_async.operations.context import Origin
 
+WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
+"""The methods that wait for events, and so are slow on purpose."""
+
 
 class DateTime(str):
     """A date as it came over the wire, told apart from an ordinary string."""
@@ -75,26 +78,27 @@ class Writing:
 class Waiting:
     """A value that is not there yet. Thousands may be waited for, so this one object is all that it takes.
 
-    tell: what is called once with the value, or with the ApiError that comes instead, and never before the
-    next turn of the event loop. finish: makes the outcome of either. method, began: for the counts of calls.
-    Whoever takes it over sets them.
+    finish: makes the outcome for some who are told the same: a value, or the ApiError that comes instead.
+    method, began: for the counts of calls. tell: what is called with them and the value, once for each, and never
+    before the next turn of the event loop. held: for whoever is told. Whoever takes it over sets them.
     """
 
-    __slots__ = ("began", "finish", "method", "tell")
+    __slots__ = ("began", "finish", "held", "method", "tell")
 
     began: float
-    finish: Callable[[Waiting, Any], Outcome]
+    finish: Callable[[Sequence[Waiting], Any], Outcome]
+    held: Any
     method: str
 
     def __init__(self) -> None:
-        self.tell: Callable[[Any], None] = _nobody
+        self.tell: Callable[[Sequence[Any], Any], None] = _nobody
 
     def give_up(self) -> None:
         """Nobody wants to be told any more; nothing happens where that has been done."""
         raise NotImplementedError
 
 
-def _nobody(value: object) -> None:
+def _nobody(waiting: Sequence[Waiting], value: object) -> None:
     return None
 
 

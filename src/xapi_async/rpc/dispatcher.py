@@ -10,6 +10,8 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -202,9 +204,11 @@ class Dispatcher:
         wait, result_type = entry.wait, self._result_types.get(entry.name, entry.message.result)
         assert wait is not None  # only such entries come here
 
-        def finish(waiting: Waiting, value: Any) -> Outcome:
+        def finish(waiting: Sequence[Waiting], value: Any) -> Outcome:
             failure = value if isinstance(value, ApiError) else None
-            self.stats.note(waiting.method, failure.code if failure else None, perf_counter() - waiting.began)
+            code, now = failure.code if failure else None, perf_counter()
+            for method, some in groupby(waiting, attrgetter("method")):
+                self.stats.note_all(method, code, [now - one.began for one in some])
             return Success(result_type, value) if failure is None else Failure(failure)
 
         def answer(call: Call) -> Outcome | Waiting:
@@ -369,7 +373,8 @@ def _arguments(entry: Entry, call: Call) -> list[Any]:
         return []
     sent = call.params[skip : skip + len(declared)]
     args = [convert_param(param) for convert_param, param in zip(entry.converters, sent, strict=False)]
-    args.extend(param.default for param in declared[len(args) :])
+    if len(args) < len(declared):
+        args.extend(param.default for param in declared[len(args) :])
     return args
 
 

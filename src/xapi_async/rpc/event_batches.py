@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Protocol, cast
 
@@ -39,6 +40,7 @@ class Token:
     """``N,M``: the generation of the store, and that of the messages, up to which a client has seen all."""
 
     @staticmethod
+    @lru_cache(maxsize=1024)  # those who wait for the same have the same
     def parse(text: str) -> tuple[int, int]:
         """The two numbers; 0 and 0 for the empty token. Raises EVENT_FROM_TOKEN_PARSE_FAILURE [token]."""
         if text == "":

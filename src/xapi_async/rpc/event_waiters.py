@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby, islice
+from operator import attrgetter
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
@@ -19,7 +21,7 @@ from xapi_async.datamodel.errors import ApiError
 from xapi_async.datamodel.language import ApiClass
 from xapi_async.objects.step import Step
 from xapi_async.rpc.alarms import Alarms
-from xapi_async.rpc.call import Waiting
+from xapi_async.rpc.call import EventBatch, Waiting
 from xapi_async.rpc.event_batches import Batches
 from xapi_async.rpc.subscriptions import Subscription
 
@@ -37,44 +39,53 @@ class LogoutHook(Protocol):
 class Waiter(Waiting):
     """One caller who waits."""
 
-    __slots__ = ("_waiters", "alarm", "asked", "error", "is_due", "is_here", "must_end", "session")
+    __slots__ = ("_waiters", "same")
 
-    def __init__(self, waiters: Waiters, session: str, asked: _Asked) -> None:
+    def __init__(self, waiters: Waiters, same: _Same) -> None:
         super().__init__()
         self._waiters = waiters
-        self.session = session
-        self.asked = asked
-        self.alarm = 0
-        self.is_here = True  # False once the wait is over, for whatever reason
-        self.is_due = False  # whether it stands in the queue
-        self.must_end = False  # whether it is answered even if there is nothing to tell
-        self.error: ApiError | None = None  # what it is told instead
+        self.same = same
 
     def give_up(self) -> None:
         """Nobody wants to be told any more."""
         self._waiters.remove(self)
 
 
-class _Asked:
-    """Waiters of a group who hold the same token, and so are told the same."""
+class _Key(NamedTuple):
+    """What those have in common who are told the same: their token, their session and when their time is over."""
 
-    __slots__ = ("generation", "group", "message_generation", "waiters")
+    generation: int
+    message_generation: int
+    session: str
+    time_over: int
 
-    def __init__(self, group: _Group, generation: int, message_generation: int) -> None:
+
+class _Same:
+    """Waiters of a group who are told the same, at the same time, so that each of them stands in one place only.
+
+    is_due: whether they stand in the queue. must_end: whether they are answered even if there is nothing to tell.
+    error: what they are told instead.
+    """
+
+    __slots__ = ("error", "group", "is_due", "key", "must_end", "waiters")
+
+    def __init__(self, group: _Group, key: _Key) -> None:
         self.group = group
-        self.generation = generation
-        self.message_generation = message_generation
+        self.key = key
         self.waiters: dict[Waiter, None] = {}
+        self.is_due = False
+        self.must_end = False
+        self.error: ApiError | None = None
 
 
 class _Group:
-    """Waiters with the same subscription, by the generations up to which they have seen all."""
+    """Waiters with the same subscription."""
 
-    __slots__ = ("alarm", "asked", "size", "subscription")
+    __slots__ = ("alarm", "sames", "size", "subscription")
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
-        self.asked: dict[tuple[int, int], _Asked] = {}
+        self.sames: dict[_Key, _Same] = {}
         self.size = 0
         self.alarm: int | None = None  # set while more changes are waited for
 
@@ -82,7 +93,7 @@ class _Group:
 class _OfSession(NamedTuple):
     """The waiters of one session. unhook: forgets the session's end."""
 
-    waiters: dict[Waiter, None]
+    sames: dict[_Same, None]
     unhook: Callable[[], None]
 
 
@@ -101,9 +112,9 @@ class Waiters:
         self._by_object: dict[str, set[_Group]] = {}
         self._by_message: set[_Group] = set()
         self._by_session: dict[str, _OfSession] = {}
-        self._time_limits = Alarms[Waiter](_TIME_LIMIT_MOMENT, self._end)
+        self._time_limits = Alarms[_Same](_TIME_LIMIT_MOMENT, self._end)
         self._gathering = Alarms[_Group](_GATHERING_MOMENT, self._wake)
-        self._queue: deque[Waiter] = deque()
+        self._queue: deque[_Same] = deque()
         self._is_telling = False
         self.wake_ups = 0
 
@@ -113,46 +124,22 @@ class Waiters:
     def add(self, session: str, subscription: Subscription, token: tuple[int, int], seconds: float) -> Waiter:
         """Have a caller wait for something to tell, so many seconds at the most."""
         group = self._groups.get(subscription) or self._new_group(subscription)
-        asked = group.asked.get(token)
-        if asked is None:
-            asked = group.asked[token] = _Asked(group, *token)
-        waiter = Waiter(self, session, asked)
-        asked.waiters[waiter] = None
+        key = _Key(*token, session, self._time_limits.moment(min(seconds, _LONGEST)))
+        same = group.sames.get(key) or self._new_same(group, key)
+        waiter = Waiter(self, same)
+        same.waiters[waiter] = None
         group.size += 1
-        waiter.alarm = self._time_limits.set(waiter, min(seconds, _LONGEST))
-        of_session = self._by_session.get(session)
-        if of_session is None:
-            unhook = self._sessions.on_logout(session, lambda: self._on_logout(session))
-            of_session = self._by_session[session] = _OfSession({}, unhook)
-        of_session.waiters[waiter] = None
         return waiter
 
     def remove(self, waiter: Waiter) -> None:
-        """End a wait; nothing is told."""
-        if not waiter.is_here:
-            return
-        waiter.is_here = False
-        self._time_limits.clear(waiter, waiter.alarm)
-        of_session = self._by_session.get(waiter.session)
-        if of_session is not None:
-            of_session.waiters.pop(waiter, None)
-            if not of_session.waiters:
-                of_session.unhook()
-                del self._by_session[waiter.session]
-        asked = waiter.asked
-        group = asked.group
-        del asked.waiters[waiter]
-        group.size -= 1
-        if not asked.waiters:
-            del group.asked[asked.generation, asked.message_generation]
-        if not group.asked:
-            self._drop_group(group)
+        """End a wait, unless it has ended; nothing is told."""
+        if waiter in waiter.same.waiters:
+            self._remove(waiter.same, (waiter,))
 
     def end_all(self) -> None:
         """Answer everybody with what there is."""
         for group in self._groups.values():
-            for asked in group.asked.values():
-                self._end(asked.waiters)
+            self._end(group.sames.values())
 
     def note(self, changes: Iterable[Step]) -> None:
         """Objects have changed."""
@@ -194,44 +181,76 @@ class Waiters:
                 del self._by_object[ref]
         self._by_message.discard(group)
 
+    def _new_same(self, group: _Group, key: _Key) -> _Same:
+        same = group.sames[key] = _Same(group, key)
+        self._time_limits.set(same, key.time_over)
+        session = key.session
+        of_session = self._by_session.get(session)
+        if of_session is None:
+            unhook = self._sessions.on_logout(session, lambda: self._on_logout(session))
+            of_session = self._by_session[session] = _OfSession({}, unhook)
+        of_session.sames[same] = None
+        return same
+
+    def _remove(self, same: _Same, waiters: Sequence[Waiter]) -> None:
+        for waiter in waiters:
+            del same.waiters[waiter]
+        group = same.group
+        group.size -= len(waiters)
+        if not same.waiters:
+            self._drop_same(same)
+            del group.sames[same.key]
+            if not group.sames:
+                self._drop_group(group)
+
+    def _drop_same(self, same: _Same) -> None:
+        session = same.key.session
+        self._time_limits.clear(same, same.key.time_over)
+        of_session = self._by_session.get(session)
+        if of_session is not None:
+            of_session.sames.pop(same, None)
+            if not of_session.sames:
+                of_session.unhook()
+                del self._by_session[session]
+
     # What ends a wait
 
     def _wake_soon(self, group: _Group) -> None:
         if group.alarm is None:
             # Where telling everybody takes long by itself, the last ones need not wait for more changes as well.
             delay = max(0.0, self._gather_seconds - group.size * _TELLING_SECONDS)
-            group.alarm = self._gathering.set(group, delay)
+            group.alarm = self._gathering.moment(delay)
+            self._gathering.set(group, group.alarm)
 
     def _wake(self, groups: Iterable[_Group]) -> None:
         for group in groups:
             group.alarm = None
             self.wake_ups += group.size
-            for asked in group.asked.values():
-                self._line_up(asked.waiters)
+            self._line_up(group.sames.values())
 
-    def _end(self, waiters: Iterable[Waiter]) -> None:
+    def _end(self, sames: Iterable[_Same]) -> None:
         """Answer some with what there is, be it nothing.
 
         After a time-out as well: other classes may have changed, and the counts must be those of now.
         """
-        for waiter in waiters:
-            waiter.must_end = True
-        self._line_up(waiters)
+        for same in sames:
+            same.must_end = True
+        self._line_up(sames)
 
     def _on_logout(self, session: str) -> None:
-        waiters = self._by_session.pop(session).waiters
+        sames = self._by_session.pop(session).sames
         ended = ApiError("SESSION_INVALID", session)
-        for waiter in waiters:
-            waiter.error = ended
-        self._end(waiters)
+        for same in sames:
+            same.error = ended
+        self._end(sames)
 
     # Telling
 
-    def _line_up(self, waiters: Iterable[Waiter]) -> None:
-        for waiter in waiters:
-            if not waiter.is_due:
-                waiter.is_due = True
-                self._queue.append(waiter)
+    def _line_up(self, sames: Iterable[_Same]) -> None:
+        for same in sames:
+            if not same.is_due:
+                same.is_due = True
+                self._queue.append(same)
         self._tell_soon()
 
     def _tell_soon(self) -> None:
@@ -241,34 +260,38 @@ class Waiters:
 
     def _tell(self) -> None:
         """Tell those at the front of the queue, as many as others can be kept waiting for."""
-        queue, batches, store = self._queue, self._batches, self._batches.store
-        asked: _Asked | None = None
-        generation = -1
+        queue = self._queue
         ends = perf_counter() + _TURN_SECONDS
-        for _ in range(min(len(queue), _TURN_WAITERS)):
-            waiter = queue.popleft()
-            waiter.is_due = False
-            if not waiter.is_here:
-                continue
-            if waiter.asked is not asked or store.generation != generation:
-                asked, generation = waiter.asked, store.generation
-                batch = batches.get(asked.group.subscription, asked.generation, asked.message_generation)
-            if not (batch.events or waiter.must_end):
-                continue  # what came is gone again
-            self.remove(waiter)
-            try:
-                waiter.tell(waiter.error or batch)
-            except Exception:  # others wait as well
-                log.exception("a caller who waited for events could not be answered")
-            if perf_counter() > ends:
-                break
+        left, together = _TURN_WAITERS, 1
+        while queue and left > 0 and perf_counter() < ends:
+            same = queue[0]
+            told = list(islice(same.waiters, together))
+            left -= max(1, len(told))
+            together = min(2 * together, _TOGETHER)  # how long one takes shows with the first ones
+            batch = self._batches.get(same.group.subscription, same.key.generation, same.key.message_generation)
+            # Where there are no events, what came is gone again.
+            is_told = bool(told) and (bool(batch.events) or same.must_end)
+            if is_told:
+                self._remove(same, told)
+                self._tell_same(told, same.error or batch)
+            if not is_told or not same.waiters:
+                same.is_due = False
+                queue.popleft()
         self._is_telling = False
         self._tell_soon()
+
+    def _tell_same(self, waiters: Sequence[Waiter], value: EventBatch | ApiError) -> None:
+        for tell, some in groupby(waiters, attrgetter("tell")):
+            try:
+                tell(list(some), value)
+            except Exception:  # others wait as well
+                log.exception("callers who waited for events could not be answered")
 
 
 _TURN_SECONDS = 0.004
 _TURN_WAITERS = 256
-"""Answers of a turn at the most: small ones are only written after it, all together."""
+_TOGETHER = 64
+"""How many are told in a turn at the most, and how many of them together, before the clock is looked at."""
 
 _TELLING_SECONDS = 5e-6
 """What telling one waiter takes, at least."""

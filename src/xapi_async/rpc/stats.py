@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 BOUNDS: Final = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0)
@@ -78,6 +78,22 @@ class CallStats:
         stats.buckets[bisect_left(BOUNDS, seconds)] += 1
         if seconds > self._slow_seconds:
             self._tell_slow(method, code, seconds)
+
+    def note_all(self, method: str, code: str | None, seconds: Sequence[float]) -> None:
+        """Count calls that ended together in the same way. seconds: of each."""
+        more = MethodStats()
+        if code is None:
+            more.successes = len(seconds)
+        else:
+            more.failures[code] = len(seconds)
+        more.seconds = sum(seconds)
+        for one in seconds:
+            more.buckets[bisect_left(BOUNDS, one)] += 1
+        self.add(method, more)
+        if max(seconds) > self._slow_seconds:
+            for one in seconds:
+                if one > self._slow_seconds:
+                    self._tell_slow(method, code, one)
 
 
 def _summary(stats: MethodStats) -> str:

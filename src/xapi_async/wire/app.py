@@ -172,7 +172,8 @@ class Front:
 
     def limit(self, settings: WireSettings) -> None:
         """Put other limits in force; those of a connection's heads and idleness for new connections."""
-        self.settings = self.endpoint.settings = settings
+        self.settings = settings
+        self.endpoint.limit(settings)
         self.heads.limit(settings.max_body_bytes)
         self.repeated.clear()
         self.options = _options(settings)

@@ -26,9 +26,11 @@ from aiohttp.web_protocol import RequestHandler
 
 from xapi_async.operations.context import Origin
 from xapi_async.wire.call_format import BadRequestError
+from xapi_async.wire.crowd import Telling
 from xapi_async.wire.heads import CallHead, StreamHead
 from xapi_async.wire.held import Held
 from xapi_async.wire.inflow import BodyReader, Inflow
+from xapi_async.wire.outbox import send
 from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
 from xapi_async.wire.repeated import Known
 from xapi_async.wire.rpc_endpoint import Pending, Reply
@@ -71,8 +73,8 @@ class Connection(RequestHandler):
     """One connection. server: what all connections share."""
 
     __slots__ = (
-        "_answering", "_asked", "_buffer", "_ends", "_is_held", "_lane", "_needed", "_stalled", "_stream", "_timer",
-        "_turn", "cancel_when_lost", "origin",
+        "_answering", "_asked", "_buffer", "_ends", "_is_held", "_lane", "_needed", "_stalled", "_stream", "_telling",
+        "_timer", "_turn", "cancel_when_lost", "origin",
     )  # fmt: skip
 
     def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop, options: Mapping[str, Any]) -> None:
@@ -81,7 +83,8 @@ class Connection(RequestHandler):
         self._buffer = bytearray()  # received, and not yet served
         self._needed = 0  # bytes that it takes to go on
         self._answering: asyncio.Future[Any] | Held | None = None
-        self._is_held = False  # whether no more is read from the client for the moment
+        self._is_held = False  # whether no more is served for the moment, and read only so much
+        self._telling: Telling | None = None  # together with whom it was told last, where they are very many
         self._ends = False  # whether the connection closes after the answer under way
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None  # set while other connections have theirs
@@ -127,6 +130,9 @@ class Connection(RequestHandler):
         if self._force_close or self._close:
             return
         if not self._buffer and self._answering is None and not self._is_held:
+            if self._telling is not None and self._rests(self._telling, self._lane):
+                self._buffer += data
+                return
             known = self._lane.repeated.find(data)
             if known is not None and known.asked.call.origin is self.origin:
                 self._serve_known(known)
@@ -142,6 +148,8 @@ class Connection(RequestHandler):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp's own never keeps a connection open
         """The client will send no more. It may still want the answer."""
+        if self._buffer and self._is_held and self._turn is None and self._answering is None:
+            self._go_on()  # what came before is served, although it was to rest
         if self._stream is not None:
             self._stream.feed_eof()
         elif self._answering is not None and self.cancel_when_lost is None:
@@ -343,18 +351,27 @@ class Connection(RequestHandler):
 
     def _tell(self, reply: Reply) -> None:
         head, server = self._asked, self._lane
+        only_waited = self.cancel_when_lost is not None
         assert head is not None  # set before anything could be told
         assert server is not None  # aiohttp gets no connection that still waits
-        only_waited = self.cancel_when_lost is not None
         self._answering = self.cancel_when_lost = None
         keep_alive = head.keep_alive and not self._ends and not self._close
         # Many are told the same: those who waited for one event, or whose changes have landed together.
         pieces = server.last_pieces.of(
             reply, is_http_10=head.is_http_10, keep_alive=keep_alive, takes_gzip=head.takes_gzip
         )
-        self._write_late(pieces, keep_alive)
-        if only_waited and keep_alive and self._answering is None and not self._is_held:
-            server.crowd.told(self)  # nothing was asked meanwhile, so it can wait for what is asked next
+        outbox, transport = server.endpoint.outbox, self.transport
+        if not keep_alive or self._buffer or self._is_held or transport is None:
+            self._write_late(pieces, keep_alive)
+            return
+        # Nothing was asked meanwhile, so there is nothing to do but to send this, and what is asked next can wait.
+        if outbox.is_open:
+            outbox.put(transport, pieces)
+        else:
+            send(transport, pieces)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if only_waited:
+            self._telling = server.crowd.told()
 
     async def _answer_later(self, pending: Pending, head: CallHead) -> None:
         try:
@@ -380,19 +397,21 @@ class Connection(RequestHandler):
     def _flush(self, written: Sequence[bytes]) -> None:
         if self.transport is None or not written:
             return
-        if len(written) == 1:
-            self.transport.write(written[0])
-        else:
-            self.transport.writelines(written)
+        send(self.transport, written)
 
     def _end(self, written: Sequence[bytes]) -> None:
         self._flush(written)
         self._buffer.clear()
         self.force_close()
 
-    def rest(self) -> None:
-        """Read nothing from the client for the moment."""
-        self._hold()
+    def _rests(self, telling: Telling, server: HttpServer) -> bool:
+        """Whether what has come is to wait because others are still told what this client was told."""
+        self._telling = None
+        if telling.is_over:
+            return False
+        self._is_held = True
+        server.crowd.rest(self)
+        return True
 
     def go_on(self) -> None:
         """End a rest."""
@@ -400,9 +419,8 @@ class Connection(RequestHandler):
             self._go_on()
 
     def _hold(self) -> None:
-        if not self._is_held:
-            self._is_held = True
-            self._pause_transport_reading()
+        self._is_held = True
+        self._pause_transport_reading()
 
     def _release(self) -> None:
         if self._is_held:

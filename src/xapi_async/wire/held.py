@@ -16,15 +16,16 @@ class Held:
     give_up: ends what is waited for, of a call that only waits; None where the call goes on without its client.
     stopped: the answer where the server stops before; None where then there is none.
     only_waits: whether the call changes nothing, so that it can end with its connection.
+    is_coming: whether the answer is about to come, or has come, or was given up.
     """
 
-    __slots__ = ("_ended", "_give_up", "_is_coming", "_stopped", "_taker", "only_waits")
+    __slots__ = ("_ended", "_give_up", "_stopped", "_taker", "is_coming", "only_waits")
 
     def __init__(self, give_up: Callable[[], object] | None = None, stopped: Callable[[], Reply] | None = None) -> None:
         self._give_up = give_up
         self._stopped = stopped
         self.only_waits = give_up is not None
-        self._is_coming = False  # or has come, or was given up
+        self.is_coming = False
         self._taker: Callable[[Reply], None] | None = None
         self._ended: asyncio.Future[None] | None = None
 
@@ -34,19 +35,19 @@ class Held:
 
     def come(self, reply: Reply) -> None:
         """The answer is there."""
-        self._is_coming = True
+        self.is_coming = True
         self._end(reply)
 
     def come_late(self, reply: Reply) -> None:
         """The answer is there, unless the server has stopped meanwhile."""
-        if not self._is_coming:
-            self._is_coming = True
+        if not self.is_coming:
+            self.is_coming = True
             self._end(reply)
 
     def cancel(self) -> None:
         """Nobody wants it any more; where it is about to come, it still does."""
-        if not self._is_coming and self._give_up is not None:
-            self._is_coming = True
+        if not self.is_coming and self._give_up is not None:
+            self.is_coming = True
             self._give_up()
             self._end(None)
 
@@ -75,6 +76,7 @@ class Held:
 
     def _end(self, reply: Reply | None) -> None:
         taker, self._taker = self._taker, None
+        self._give_up = None  # what is waited for knows this, so that neither would go before garbage is looked for
         if reply is not None and taker is not None:
             taker(reply)
         if self._ended is not None and not self._ended.done():

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xapi_async.wire.heads import CallHead
+from xapi_async.wire.remembered import Remembered
 from xapi_async.wire.rpc_endpoint import Asked
 
-_MOST = 8192
 _LONGEST = 1024
-"""How many requests are known, and how many bytes one may have: ten megabytes at the most."""
+"""Bytes that a request may have: all that are known are ten megabytes at the most."""
 
 
 class Known(NamedTuple):
@@ -29,16 +29,13 @@ class Repeated:
     """The requests that are known. find: by all of its bytes; None for one that is not known."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Known] = {}
-        self.find = self._known.get
+        self._known = Remembered[Known]()
+        self.find = self._known.find
 
     def add(self, request: bytes, head: CallHead, asked: Asked) -> None:
         """Know a request, unless it is of a kind that had better be read each time."""
-        if len(request) > _LONGEST or not asked.is_plain or not head.is_plain:
-            return
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[request] = Known(head, asked)
+        if len(request) <= _LONGEST and asked.is_plain and head.is_plain:
+            self._known.add(request, Known(head, asked), asked.call.method)
 
     def clear(self) -> None:
         """Forget all: they may be read in another way from now on."""

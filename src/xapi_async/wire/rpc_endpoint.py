@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 from xapi_async.datamodel.errors import ApiError
 from xapi_async.operations.context import Origin
-from xapi_async.rpc.call import Call, Failure, Outcome, Success, Waiting, Writing
+from xapi_async.rpc.call import WAITING, Call, Failure, Outcome, Success, Waiting, Writing
 from xapi_async.rpc.dispatcher import internal_error
 from xapi_async.wire import jsonrpc, xmlrpc
 from xapi_async.wire.call_format import BadRequestError, Body, Decoded, Encode
 from xapi_async.wire.gradual import WITH_MANY, Gradually, Records, takes_long
 from xapi_async.wire.held import Held
 from xapi_async.wire.kept import Kept
+from xapi_async.wire.outbox import Outbox
+from xapi_async.wire.remembered import Remembered
 from xapi_async.wire.settings import WireSettings
 
 log = logging.getLogger(__name__)
@@ -33,11 +35,8 @@ RPC_PATHS: Mapping[str, PathKind] = {"/": "xml", "/jsonrpc": "json", "/json": "e
 
 CONTENT_TYPES = {"xml": "text/xml", "json": "application/json"}
 
-_REPEATED_CALLS = 8192
 _REPEATED_BYTES = 512
-"""How many calls are remembered as read, and how long they may be: a few megabytes at the most."""
-
-_WAITING = frozenset({"event.from", "event_from", "event.next", "event_next"})
+"""How long calls may be that are remembered as read: all of them are a few megabytes at the most."""
 
 
 class Dispatcher(Protocol):
@@ -122,10 +121,17 @@ class RpcEndpoint:
         self._xml = xmlrpc.XmlEncoder(kept, settings.gzip_bytes)
         self._json = jsonrpc.JsonEncoder(kept, settings.gzip_bytes)
         self._gradually = Gradually()
-        self._plain: dict[bytes, Decoded] = {}
+        self._plain = Remembered[Decoded]()
+        self.outbox = Outbox()
+        self.tell = self._tell  # one that is the same for all who wait
         self._last_told = LastReply()
         self.last_written = LastReply()  # nearly all writes that land are answered the same
         self.pending = 0
+
+    def limit(self, settings: WireSettings) -> None:
+        """Put other limits in force; calls that were read under the old ones are read anew."""
+        self.settings = settings
+        self._plain.clear()
 
     def read(self, body: bytes, kind: PathKind, origin: Origin, headers: CallHeaders | None = None) -> Asked:
         """The call in a body. Raises BadRequestError where there is none."""
@@ -142,7 +148,7 @@ class RpcEndpoint:
         if headers is not None:
             call.subtask_of, call.task_id = headers.subtask_of, headers.task_id
             call.task_other_config = headers.task_other_config
-        return Asked(body, kind, decoded, call, headers, body in self._plain)
+        return Asked(body, kind, decoded, call, headers, self._plain.find(body) is not None)
 
     def answer(self, asked: Asked) -> Reply | Pending | Held:
         """Answer a call."""
@@ -184,20 +190,35 @@ class RpcEndpoint:
             return Reply(content_type, decoded.encode(Failure(ApiError("TOO_MANY_PENDING_TASKS"))))
         if isinstance(outcome, Waiting):
             return _HeldHere(self, outcome, decoded.encode, content_type)
-        return Pending(self._finish(decoded, outcome, content_type), decoded.method in _WAITING)
+        return Pending(self._finish(decoded, outcome, content_type), decoded.method in WAITING)
 
     def _forwarded(self, asked: Asked) -> Held:
         assert self._forward is not None  # who has no other process does not name one
         decoded = asked.decoded
         stopped = partial(_stopped, decoded, CONTENT_TYPES[asked.kind])
-        return self._forward(asked, only_waits=decoded.method in _WAITING, stopped=stopped)
+        return self._forward(asked, only_waits=decoded.method in WAITING, stopped=stopped)
 
     async def _written_gradually(self, records: Records, outcome: Success) -> Success:
         return outcome._replace(value=await self._gradually.write(records, outcome.value))
 
-    def told(self, waiting: Waiting, value: Any, encode: Encode, content_type: str) -> Reply:
-        """The answer to a call that waited, from what it was told. Many are told the same, which is written once."""
-        return self._last_told.to(value, encode, waiting.method, waiting.finish(waiting, value), content_type)
+    def _tell(self, waiting: Sequence[Waiting], value: Any) -> None:
+        """Answer calls that waited and are told the same, which is written once for all of them."""
+        held: list[_HeldHere] = [one.held for one in waiting]
+        for one in held:
+            one.is_coming = True
+        self.pending -= len(held)
+        outcome = waiting[0].finish(waiting, value)
+        method = waiting[0].method
+        encode = None
+        with self.outbox.together():
+            for one in held:
+                if one.encode is not encode:
+                    encode = one.encode
+                    reply = self._last_told.to(value, encode, method, outcome, one.content_type)
+                try:
+                    one.come(reply)
+                except Exception:  # others wait as well
+                    log.exception("a caller who waited could not be answered")
 
     def _decode(self, body: bytes, kind: PathKind) -> Decoded:
         if kind == "json":
@@ -205,15 +226,13 @@ class RpcEndpoint:
             encode = partial(self._json.body, call.version, call.id)
             return Decoded(call.method, call.params, call.text_checked, encode)
         # Clients that watch something send the same few calls over and over, to the letter.
-        known = self._plain.get(body)
+        known = self._plain.find(body)
         if known is not None:
             return known
         method, params, is_text_legal = xmlrpc.decode_call(body, self.settings.max_depth)
         decoded = Decoded(method, params, is_text_legal, self._xml.body)
-        if len(body) <= _REPEATED_BYTES and all(type(param) is str for param in params):
-            if len(self._plain) >= _REPEATED_CALLS:
-                self._plain.clear()
-            self._plain[body] = decoded
+        if len(body) <= _REPEATED_BYTES and all(map(_is_flat, params)):
+            self._plain.add(body, decoded, method)
         return decoded
 
     async def _finish(self, decoded: Decoded, outcome: Awaitable[Outcome], content_type: str) -> Reply:
@@ -228,6 +247,16 @@ class RpcEndpoint:
             self.pending -= 1
 
 
+def _is_flat(param: Any) -> bool:
+    """Whether a parameter is one that no call changes: a plain value, or a list of texts, which becomes a set."""
+    if type(param) is list:
+        return all(type(item) is str for item in param)
+    return type(param) in _FLAT
+
+
+_FLAT = (str, float, int, bool)
+
+
 def reply_to(asked: Asked, outcome: Outcome) -> Reply:
     """The answer to a call that has come to an end."""
     decoded = asked.decoded
@@ -237,27 +266,20 @@ def reply_to(asked: Asked, outcome: Outcome) -> Reply:
 class _HeldHere(Held):
     """One whose wait is in this process."""
 
-    __slots__ = ("_content_type", "_encode", "_endpoint", "_waiting")
+    __slots__ = ("_endpoint", "content_type", "encode")
 
     def __init__(self, endpoint: RpcEndpoint, waiting: Waiting, encode: Encode, content_type: str) -> None:
         super().__init__(waiting.give_up)
         self._endpoint = endpoint
-        self._waiting = waiting
-        self._encode = encode
-        self._content_type = content_type
-        waiting.tell = self._tell
+        self.encode = encode
+        self.content_type = content_type
+        waiting.held, waiting.tell = self, endpoint.tell
         endpoint.pending += 1
 
     def cancel(self) -> None:
-        if not self._is_coming:
+        if not self.is_coming:
             self._endpoint.pending -= 1
         super().cancel()
-
-    def _tell(self, value: Any) -> None:
-        endpoint = self._endpoint
-        endpoint.pending -= 1
-        self._is_coming = True
-        self._end(endpoint.told(self._waiting, value, self._encode, self._content_type))
 
 
 class _HeldWrite(Held):

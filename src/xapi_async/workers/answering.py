@@ -15,11 +15,9 @@ from xapi_async.operations.context import Origin
 from xapi_async.rpc.call import Outcome, Success, Writing
 from xapi_async.wire.call_format import BadRequestError
 from xapi_async.wire.held import Held
+from xapi_async.wire.remembered import Remembered
 from xapi_async.wire.rpc_endpoint import Asked, Pending, Reply, RpcEndpoint, reply_to
 from xapi_async.workers.forwarding import PackedCall, PackedReply
-
-_MOST_KNOWN = 8192
-"""How many calls are known, each of them short."""
 
 
 class Answering:
@@ -30,7 +28,7 @@ class Answering:
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._limits = endpoint.settings
-        self._known: dict[bytes, Asked] = {}
+        self._known = Remembered[Asked]()
         self._written: list[int] = []
         self._replies: list[PackedReply] = []
         self._waiting: dict[int, asyncio.Future[Any] | Held] = {}  # calls whose client's leaving ends them
@@ -90,14 +88,12 @@ class Answering:
     def _read(self, call: PackedCall) -> Asked:
         """The call in a body; those that repeat to the letter are read once, see :mod:`xapi_async.wire.repeated`."""
         _, body, kind, address, headers = call
-        known = self._known.get(body)
+        known = self._known.find(body)
         if known is not None and known.call.origin.address == address and known.kind == kind and headers is None:
             return known
         asked = self._endpoint.read(body, kind, _origin(address), headers)
         if asked.is_plain and headers is None:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[body] = asked
+            self._known.add(body, asked, asked.call.method)
         return asked
 
     def _end_write(self, number: int, asked: Asked, outcome: Outcome) -> None:
