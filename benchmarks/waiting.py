@@ -142,9 +142,10 @@ def _change(
                 continue
             arrived.append(time.perf_counter() - sent)
             text = texts.of(one.body)
-            errors += state != GOOD or marker not in text
+            is_good = state == GOOD and marker in text
+            errors += not is_good
             sizes.append(len(one.body or b""))
-            if back is not None and state == GOOD:
+            if back is not None and is_good:
                 one.send(back.request(text))
     time.sleep(_SLACK)
     if back is not None:
