@@ -48,6 +48,9 @@ Tap = Callable[[Sequence[bytes], int], None]
 LANDED_AT_ONCE = 64
 """How many transactions land in one step, and tell whoever waits for no more than that: half a millisecond's work."""
 
+_LOOKS = 16
+"""How often the sockets are looked at before a commit, at the most."""
+
 RESERVE = 1_000_000
 """How many generations are reserved ahead, so that changes that are not journaled can have some at once."""
 
@@ -219,11 +222,19 @@ class Store:
         """Write what is staged; when this returns, all of it has landed or was refused."""
         await finish(self._write_all())
 
+    async def _let_others_come(self) -> None:
+        """Look at the sockets for as long as that brings more changes: one commit is for all of them."""
+        for _ in range(_LOOKS):
+            before = len(self._queue)
+            await asyncio.sleep(0)
+            if len(self._queue) == before:
+                return
+
     async def _write_all(self) -> None:
         async with self._writing:
             while self._queue:
-                if len(self._queue) > 1:  # where several come at once there may be more: one commit is for all of them
-                    await asyncio.sleep(0)
+                if len(self._queue) > 1:
+                    await self._let_others_come()
                 await self._write_batch()
             if self._issued > self._reserve_from:
                 try:
