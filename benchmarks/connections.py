@@ -6,6 +6,7 @@ from then on, so an answer costs two system calls and less than a microsecond be
 
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 import time
@@ -17,6 +18,8 @@ PENDING, GOOD, BAD = 0, 1, 2
 _BUFFER = bytearray(1 << 20)
 _VIEW = memoryview(_BUFFER)
 _HEADS_KEPT = 10_000
+_TEXTS_KEPT = 100
+_GZIP = b"\x1f\x8b"
 _BATCH, _BATCH_PAUSE = 100, 0.01
 """So many connections are made without a pause, for servers that queue no more of them; and the pause."""
 
@@ -107,6 +110,23 @@ class TlsConnection(Connection):
             state = super().read()
             if state != PENDING or self._left == left:
                 return state
+
+
+class Texts:
+    """Answers as they were before they were compressed. Those that are the same are read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, bytes] = {}
+
+    def of(self, body: bytearray | None) -> bytes:
+        """The text of an answer."""
+        raw = bytes(body or b"")
+        text = self._known.get(raw)
+        if text is None:
+            if len(self._known) >= _TEXTS_KEPT:
+                self._known.clear()
+            text = self._known[raw] = gzip.decompress(raw) if raw.startswith(_GZIP) else raw
+        return text
 
 
 def connect(host: str, port: int, count: int, marker: bytes, tls: bool = False, keep: bool = False) -> list[Connection]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Control
 
-from benchmarks.connections import GOOD, PENDING, Connection, connect
+from benchmarks.connections import GOOD, PENDING, Connection, Texts, connect
 from benchmarks.generator import Generator, say
 from benchmarks.loadgen import Load, Measured, percentile, run
 from benchmarks.processes import cpu_time
@@ -100,9 +100,12 @@ def _follow(
 ) -> Followed:
     before, start = _cpu(pids), time.perf_counter()
     answers = size = errors = 0
+    texts = Texts()
+    for one in by_fd.values():
+        one.marker = b""  # what is in a compressed answer shows only afterwards
     while not control.poll():
         for one, state in _answers(poll, by_fd, 0.02):
-            found = _TOKEN.search(one.body or b"")
+            found = _TOKEN.search(texts.of(one.body))
             if state != GOOD or found is None:
                 errors += 1
                 continue

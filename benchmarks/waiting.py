@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import select
 import statistics
 import time
@@ -10,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Control
 
-from benchmarks.connections import GOOD, PENDING, Connection, LostError, connect
+from benchmarks.connections import GOOD, PENDING, Connection, LostError, Texts, connect
 from benchmarks.generator import Generator, say
 from benchmarks.loadgen import percentile
 from benchmarks.processes import cpu_time
@@ -25,7 +24,6 @@ _SLACK = 0.2
 _LOOK, _BUSY = 0.1, 0.3
 """Where clients have come back it is watched on: for as long as it uses so much of each so many seconds."""
 
-_GZIP = b"\x1f\x8b"
 _BEFORE_TOKEN, _TOKEN_SIZE = b"<name>token</name><value>", 41
 _BACK_ROUNDS = 3
 """Changes after which the clients come back."""
@@ -52,21 +50,6 @@ class ComingBack:
             self._request = self._request.replace(self._token, token)  # tokens are all of the same size
             self._token = token
         return self._request
-
-
-class _Texts:
-    """Answers as they were before they were compressed. Nearly all are the same, and are read once."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, bytes] = {}
-
-    def of(self, body: bytearray | None) -> bytes:
-        """The text of an answer."""
-        raw = bytes(body or b"")
-        text = self._known.get(raw)
-        if text is None:
-            text = self._known[raw] = gzip.decompress(raw) if raw.startswith(_GZIP) else raw
-        return text
 
 
 @dataclass(frozen=True)
@@ -118,7 +101,7 @@ def _change(
     pids: Sequence[int],
     back: ComingBack | None,
 ) -> Told:
-    texts = _Texts()
+    texts = Texts()
     sizes: list[int] = []
     before = sum(cpu_time(pid).total for pid in pids)
     arrived: list[float] = []

@@ -12,11 +12,7 @@ pass through its parser either, as they are large.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import struct
-import termios
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +26,7 @@ from xapi_async.wire.crowd import Telling
 from xapi_async.wire.heads import CallHead, StreamHead
 from xapi_async.wire.held import Held
 from xapi_async.wire.inflow import BodyReader, Inflow
+from xapi_async.wire.leaving import sent, unread
 from xapi_async.wire.outbox import send
 from xapi_async.wire.pages import RawResponse, error_bytes, reply_pieces
 from xapi_async.wire.repeated import Known
@@ -43,26 +40,6 @@ _BUFFER_BYTES = 1 << 18
 
 _TURN_SECONDS = 0.005
 """How long a client that sends many calls at once is served before others have their turn."""
-
-
-def _unread(transport: asyncio.Transport) -> int:
-    """Bytes that a client has not taken yet, those that the system holds for it included."""
-    left = transport.get_write_buffer_size()
-    sock = transport.get_extra_info("socket")
-    with suppress(OSError):  # where the system does not tell, the rest has to do
-        left += struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
-    return left
-
-
-async def _sent(transport: asyncio.Transport, seconds: float) -> None:
-    """Wait until a client has been sent what was written, but not for ever."""
-    while seconds > 0 and transport.get_write_buffer_size():
-        await asyncio.sleep(_SENT_PASS)
-        seconds -= _SENT_PASS
-    transport.abort()
-
-
-_SENT_PASS = 0.02
 
 
 def _pieces(reply: Reply, head: CallHead, keep_alive: bool) -> Sequence[bytes]:
@@ -171,7 +148,7 @@ class Connection(RequestHandler):
         super().pause_writing()
         transport = self.transport
         if transport is not None:
-            self._watch_reading(transport, _unread(transport))
+            self._watch_reading(transport, unread(transport))
 
     def _watch_reading(self, transport: asyncio.Transport, left: int) -> None:
         """Cut off a client that reads nothing at all for too long. left: bytes it is still to read."""
@@ -181,7 +158,7 @@ class Connection(RequestHandler):
             self._stalled = self._loop.call_later(delay, self._judge_reading, transport, left)
 
     def _judge_reading(self, transport: asyncio.Transport, before: int) -> None:
-        left = _unread(transport)
+        left = unread(transport)
         if left < before:
             self._watch_reading(transport, left)
             return
@@ -510,4 +487,4 @@ class Connection(RequestHandler):
             answering.cancel()
         await super().shutdown(timeout)
         if transport is not None:
-            await _sent(transport, timeout or 0.0)
+            await sent(transport, timeout or 0.0)
