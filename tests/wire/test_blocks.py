@@ -43,13 +43,26 @@ def test_a_list_that_changes_stays_what_it_is(lead: int) -> None:
         assert unpacked(blocks) == OPENING + records + CLOSING
 
 
+def test_records_that_were_taken_out_of_it_stay_what_they_were() -> None:
+    blocks = Blocks(1)
+    for number in range(300):
+        blocks.put(f"{number}", b",%d" % number * 500)
+    before = blocks.records()
+    expected = b"".join(b",%d" % number * 500 for number in range(300))[1:]
+    for number in range(0, 300, 7):
+        blocks.put(f"{number}", b",new")
+        blocks.take_out(f"{number + 1}")
+    assert b"".join(before) == expected
+    assert b"".join(before) == expected  # however often it is looked at
+
+
 def test_an_empty_list() -> None:
     blocks = Blocks(1)
     assert unpacked(blocks) == OPENING + CLOSING
     blocks.put("a", b",a")
     blocks.take_out("a")
     blocks.take_out("b")
-    assert (len(blocks), blocks.size, blocks.records()) == (0, 0, [])
+    assert (len(blocks), blocks.size, list(blocks.records())) == (0, 0, [])
     assert unpacked(blocks) == OPENING + CLOSING
 
 

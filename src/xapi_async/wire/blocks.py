@@ -7,6 +7,9 @@ that changes leaves its block and goes to the end of the list, so two blocks are
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+
 from xapi_async.wire.call_format import Pieces
 from xapi_async.wire.gzip_parts import Part, compressed, gzip_file, stored
 
@@ -23,13 +26,25 @@ _FEW = 16
 class Block:
     """Some records. size: bytes of them together. part: they compressed, but for so many bytes at the start."""
 
-    __slots__ = ("members", "part", "size", "skipped")
+    __slots__ = ("_records", "members", "part", "size", "skipped")
 
     def __init__(self) -> None:
         self.members: dict[str, bytes] = {}
         self.size = 0
         self.part: Part | None = None
         self.skipped = 0
+        self._records: tuple[bytes, ...] | None = None
+
+    def has_changed(self, size: int) -> None:
+        """Note that its members have changed. size: by how many bytes."""
+        self.size += size
+        self.part = self._records = None
+
+    def records(self) -> tuple[bytes, ...]:
+        """The records, as they are now."""
+        if self._records is None:
+            self._records = tuple(self.members.values())
+        return self._records
 
     def compressed(self, skip: int) -> Part:
         """They compressed, but for so many bytes at the start."""
@@ -69,8 +84,7 @@ class Blocks:
             block = Block()
             self._blocks.append(block)
         block.members[ref] = record
-        block.size += len(record)
-        block.part = None
+        block.has_changed(len(record))
         self._homes[ref] = block
         self._size += len(record)
 
@@ -79,16 +93,12 @@ class Blocks:
         block = self._homes.pop(ref, None)
         if block is not None:
             size = len(block.members.pop(ref))
-            block.size -= size
-            block.part = None
+            block.has_changed(-size)
             self._size -= size
 
-    def records(self) -> list[bytes]:
-        """All records, in order."""
-        records = [record for block in self._blocks for record in block.members.values()]
-        if records and self._lead:
-            records[0] = records[0][self._lead :]
-        return records
+    def records(self) -> Iterable[bytes]:
+        """All records in order, as they are now, whatever becomes of them before they are looked at."""
+        return Records([block.records() for block in self._blocks if block.members], self._lead)
 
     def compressed(self, opening: bytes, closing: bytes) -> Pieces | None:
         """The list between what opens and closes it, as a gzip file.
@@ -123,6 +133,21 @@ class Blocks:
 
     def _join(self, block: Block, other: Block) -> None:
         block.members |= other.members
-        block.size += other.size
-        block.part = None
+        block.has_changed(other.size)
         self._homes |= dict.fromkeys(other.members, block)
+
+
+class Records:
+    """Records of a list as they were at one time, without having gone through them. lead: as of :class:`Blocks`."""
+
+    __slots__ = ("_blocks", "_lead")
+
+    def __init__(self, blocks: list[tuple[bytes, ...]], lead: int) -> None:
+        self._blocks = blocks
+        self._lead = lead
+
+    def __iter__(self) -> Iterator[bytes]:
+        records = chain.from_iterable(self._blocks)
+        for first in islice(records, 1):
+            yield first[self._lead :]
+        yield from records

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from xapi_async.rpc.call import Outcome
@@ -19,7 +19,7 @@ class Pieces(NamedTuple):
     gzip_from: how many bytes all who get it must get for that to be worth while.
     """
 
-    parts: Sequence[bytes]
+    parts: Iterable[bytes]
     size: int
     gzip: Callable[[], Pieces | None] | None = None
     gzip_from: int = 0

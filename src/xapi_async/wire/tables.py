@@ -8,9 +8,9 @@ objects anyway. For clients that take gzip they are kept compressed as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from xapi_async.objects.entity import Entity
 from xapi_async.objects.table import Table
@@ -76,7 +76,7 @@ class _Known:
         self.newest = -1
         self._form: Form = form
         self._forms: dict[str, Forms] = {}  # held, as what is kept is counted for as long as they are there
-        self._records: Sequence[bytes] | None = None
+        self._records: Iterable[bytes] | None = None
         self._answer: tuple[_Ends, Pieces] | None = None
         self._gzipped: tuple[_Ends, Pieces] | None = None
 
@@ -101,13 +101,14 @@ class _Known:
             if self._records is None:
                 self._records = self.blocks.records()
             opening, closing = ends
-            parts = (opening, *self._records, closing)
             size = len(opening) + self.blocks.size + len(closing)
-            is_plain = size < gzip_bytes or self._has_secrets()
-            self._answer = ends, Pieces(parts, size, None if is_plain else partial(self._gzip, self._records, ends))
+            gzip = None
+            if size >= gzip_bytes and not self._has_secrets():
+                gzip = partial(self._gzip, self._records, ends)
+            self._answer = ends, Pieces(_Parts(opening, self._records, closing), size, gzip)
         return self._answer[1]
 
-    def _gzip(self, records: Sequence[bytes], ends: _Ends) -> Pieces | None:
+    def _gzip(self, records: Iterable[bytes], ends: _Ends) -> Pieces | None:
         if self._records is not records:
             return None  # an answer that could not leave before something changed
         if self._gzipped is None or self._gzipped[0] != ends:
@@ -119,6 +120,20 @@ class _Known:
 
     def _has_secrets(self) -> bool:
         return any(entity.FACTS.name in WITH_SECRETS for entity in islice(self.table.values(), 1))
+
+
+class _Parts:
+    """What a list is made of, gone through only by who sends it as it is."""
+
+    __slots__ = ("_closing", "_opening", "_records")
+
+    def __init__(self, opening: bytes, records: Iterable[bytes], closing: bytes) -> None:
+        self._opening = opening
+        self._records = records
+        self._closing = closing
+
+    def __iter__(self) -> Iterator[bytes]:
+        return chain((self._opening,), self._records, (self._closing,))
 
 
 _Ends = tuple[bytes, bytes]
