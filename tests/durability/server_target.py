@@ -130,11 +130,11 @@ class ServerTarget:
                 "type": "user", "sharable": False, "read_only": False, "other_config": {},
             },
         )  # fmt: skip
-        used = len(await self._api("VM.get_VBDs", vm))
+        (free, *_) = await self._api("VM.get_allowed_VBD_devices", vm)
         vbd = await self._api(
             "VBD.create",
             {
-                "VM": vm, "VDI": vdi, "userdevice": str(used), "bootable": False, "mode": "RW", "type": "Disk",
+                "VM": vm, "VDI": vdi, "userdevice": free, "bootable": False, "mode": "RW", "type": "Disk",
                 "empty": False, "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {},
             },
         )  # fmt: skip
