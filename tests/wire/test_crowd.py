@@ -30,6 +30,13 @@ class One:
         self.is_resting = False
 
 
+def told_and_back(ones: list[One]) -> None:
+    for one in ones:
+        one.is_told()
+    for one in ones:
+        one.comes_back()
+
+
 def resting(ones: list[One]) -> int:
     return sum(one.is_resting for one in ones)
 
@@ -62,10 +69,7 @@ def test_who_is_told_again_while_others_go_on_rests_again() -> None:
     async def scene() -> None:
         crowd = Crowd()
         ones = [One(crowd) for _ in range(2000)]
-        for one in ones:
-            one.is_told()
-        for one in ones:
-            one.comes_back()
+        told_and_back(ones)
         for _ in range(3):
             await asyncio.sleep(0)
         assert 0 < resting(ones) < 2000 - 256
@@ -85,10 +89,7 @@ def test_nobody_rests_where_few_are_told_however_often() -> None:
         crowd = Crowd()
         ones = [One(crowd) for _ in range(200)]
         for _ in range(20):
-            for one in ones:
-                one.is_told()
-            for one in ones:
-                one.comes_back()
+            told_and_back(ones)
             assert not resting(ones)
             for _ in range(3):
                 await asyncio.sleep(0)

@@ -21,6 +21,7 @@ _SHARE = 8
 """How many blocks are compressed in one step: so many, or one in so many of all."""
 
 _FEW = 16
+"""How many blocks there may be more than twice what the records need, before small ones are put together."""
 
 
 class Block:

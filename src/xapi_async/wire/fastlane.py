@@ -42,10 +42,6 @@ _TURN_SECONDS = 0.005
 """How long a client that sends many calls at once is served before others have their turn."""
 
 
-def _pieces(reply: Reply, head: CallHead, keep_alive: bool) -> Sequence[bytes]:
-    return reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive, takes_gzip=head.takes_gzip)
-
-
 class Connection(RequestHandler):
     """One connection. server: what all connections share."""
 
@@ -189,7 +185,9 @@ class Connection(RequestHandler):
         if not isinstance(answer, Reply):
             self._begin(answer, head, b"")
             return
-        pieces = _pieces(answer, head, head.keep_alive)
+        pieces = reply_pieces(
+            answer, is_http_10=head.is_http_10, keep_alive=head.keep_alive, takes_gzip=head.takes_gzip
+        )
         if not head.keep_alive:
             self._end(pieces)
             return
@@ -236,7 +234,9 @@ class Connection(RequestHandler):
                 self._flush(written)
                 self._wait_for(answer, head, data[start:])
                 return
-            pieces = _pieces(answer, head, head.keep_alive)
+            pieces = reply_pieces(
+                answer, is_http_10=head.is_http_10, keep_alive=head.keep_alive, takes_gzip=head.takes_gzip
+            )
             written += pieces
             if not head.keep_alive:
                 self._end(written)
@@ -359,7 +359,8 @@ class Connection(RequestHandler):
 
     def _reply_late(self, reply: Reply, head: CallHead) -> None:
         keep_alive = head.keep_alive and not self._ends and not self._close
-        self._write_late(_pieces(reply, head, keep_alive), keep_alive)
+        pieces = reply_pieces(reply, is_http_10=head.is_http_10, keep_alive=keep_alive, takes_gzip=head.takes_gzip)
+        self._write_late(pieces, keep_alive)
 
     def _write_late(self, data: Sequence[bytes], keep_alive: bool) -> None:
         if not keep_alive:

@@ -47,10 +47,9 @@ def reply_pieces(
         return (head + body,) if size < LARGE else (head, body)
     gzip = body.gzip if takes_gzip and body.size * times >= body.gzip_from else None
     gzipped = gzip() if gzip is not None else None
-    parts, size, _, _ = gzipped or body
-    encoding = "" if gzipped is None else _GZIP
-    head = _reply_head(content_type, size, is_http_10, keep_alive, encoding)
-    return (b"".join((head, *parts)),) if size < LARGE else (head, *parts)
+    sent = gzipped or body
+    head = _reply_head(content_type, sent.size, is_http_10, keep_alive, "" if gzipped is None else _GZIP)
+    return (b"".join((head, *sent.parts)),) if sent.size < LARGE else (head, *sent.parts)
 
 
 LARGE = 1 << 16
